@@ -1,0 +1,38 @@
+# Build settings of our own targets: standard, warnings, sanitizers, ccache, mold.
+# Everything hangs on the interface target scheduled_flags, so that nothing reaches a host project.
+include(GNUInstallDirs)
+
+if(PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+  set(CMAKE_CXX_EXTENSIONS OFF)
+  if(NOT CMAKE_BUILD_TYPE)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+  endif()
+  # Dev: quick to compile, quick enough to run thousands of simulated seeds, assertions on.
+  set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer" CACHE STRING "")
+  set(CMAKE_EXE_LINKER_FLAGS_DEV "" CACHE STRING "")
+
+  find_program(SCHEDULED_CCACHE ccache)
+  if(SCHEDULED_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${SCHEDULED_CCACHE}")
+  endif()
+  find_program(SCHEDULED_MOLD mold)
+  if(SCHEDULED_MOLD)
+    add_link_options(-fuse-ld=mold)
+  endif()
+endif()
+
+add_library(scheduled_flags INTERFACE)
+target_compile_features(scheduled_flags INTERFACE cxx_std_20)
+target_compile_options(scheduled_flags INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+if(SCHEDULED_WARNINGS_AS_ERRORS)
+  target_compile_options(scheduled_flags INTERFACE -Werror)
+endif()
+if(SCHEDULED_SANITIZE)
+  # Whole-program flags: a sanitizer must see every translation unit of the build.
+  add_compile_options(-fsanitize=${SCHEDULED_SANITIZE} -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${SCHEDULED_SANITIZE})
+endif()
+if(SCHEDULED_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

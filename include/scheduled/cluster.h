@@ -1,0 +1,45 @@
+// What a node knows of its group: role, leader, positions in the log and members.
+#ifndef SCHEDULED_CLUSTER_H_
+#define SCHEDULED_CLUSTER_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "scheduled/types.h"
+
+namespace scheduled {
+
+enum class Role : uint8_t { kFollower = 1, kCandidate = 2, kLeader = 3, kLearner = 4 };
+std::string_view RoleName(Role role);
+
+struct ClusterMember {
+  NodeId id;
+  std::string address;
+  bool voter = true;
+  LogIndex match;                              // leader only
+  std::optional<absl::Duration> last_contact;  // leader only; none: never heard from
+};
+
+struct ClusterStatus {
+  NodeId node_id;
+  Role role = Role::kFollower;
+  NodeId leader;  // empty: none known
+  Term term;
+  LogIndex commit_index;
+  LogIndex applied_index;
+  LogIndex first_index;
+  LogIndex last_index;
+  uint64_t log_bytes = 0;
+  bool caught_up = false;   // has a leader and applied what it had committed
+  bool has_quorum = false;  // leader: a majority answers; follower: a leader is heard
+  std::string failure;      // why this node stopped, if it did
+  std::vector<ClusterMember> members;
+};
+
+}  // namespace scheduled
+
+#endif  // SCHEDULED_CLUSTER_H_

@@ -1,0 +1,127 @@
+// The callback interface that users implement: what a run is, and how its end is told.
+//
+// An executor is registered under a name (Scheduler::Register) and gets the runs of all jobs that
+// name it, on the node where it is registered.
+#ifndef SCHEDULED_EXECUTOR_H_
+#define SCHEDULED_EXECUTOR_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "scheduled/job.h"
+#include "scheduled/types.h"
+
+namespace scheduled {
+
+// How a run ended.
+struct RunResult {
+  // OK: completed. Otherwise the attempt failed and is retried by the job's policy, unless the code
+  // is kInvalidArgument, kFailedPrecondition, kPermissionDenied, kUnimplemented or kNotFound.
+  // kDeadlineExceeded is recorded as `timeout`.
+  absl::Status status;
+  // Overrules what the code says about retrying.
+  std::optional<bool> retryable;
+  // The next attempt waits at least this long (an HTTP Retry-After, a snooze).
+  std::optional<absl::Duration> retry_after;
+  // "Not now": the attempt is not counted.
+  bool uncounted = false;
+  // Recorded with the attempt.
+  std::string error_type;
+  int http_status = 0;
+  std::string response;
+
+  RunResult() = default;
+  RunResult(absl::Status s)
+      : status(std::move(s)) {}  // NOLINT: `return absl::OkStatus();` reads well
+};
+
+// The one-time answer of a run. Movable; call it exactly once, from any thread, now or later.
+// Destroying it uncalled fails the attempt (kAborted, "dropped without an answer").
+class Done {
+ public:
+  using Callback = absl::AnyInvocable<void(RunResult) &&>;
+
+  Done() = default;
+  explicit Done(Callback callback) : callback_(std::move(callback)) {}
+  Done(Done&& other) noexcept : callback_(std::exchange(other.callback_, nullptr)) {}
+  Done& operator=(Done&& other) noexcept;
+  ~Done();
+
+  void operator()(RunResult result);
+  explicit operator bool() const { return callback_ != nullptr; }
+
+ private:
+  Callback callback_;
+};
+
+// What the library knows about one delivery of a run. Lives until its Done was called.
+class RunContext {
+ public:
+  // The library's side of the two calls below.
+  class Control {
+   public:
+    virtual ~Control() = default;
+    virtual bool cancelled() const = 0;
+    virtual absl::Status Extend(absl::Duration more) = 0;
+    virtual void OnCancel(std::function<void()> callback) = 0;
+  };
+
+  JobId job_id;
+  std::string run_id;  // UUID: equal for each delivery of this occurrence; the receiver's dedup key
+  int attempt = 1;
+  int delivery = 1;
+  absl::Time due;          // nominal time of the occurrence
+  absl::Duration late_by;  // start less ready time, by the leader's clock; 0 when on time
+  int missed = 0;          // occurrences before this one that it stands for (misfire fire_once)
+  FencingToken fencing_token;
+  absl::Time deadline;             // start + the job's timeout
+  std::shared_ptr<const Job> job;  // the definition, secrets included
+  std::shared_ptr<Control> control;
+
+  std::string_view payload() const { return job->payload; }
+  // True once the run should stop: its job was cancelled or deleted, its time is up, or this node
+  // lost its session. The run's end is still recorded.
+  bool cancelled() const { return control && control->cancelled(); }
+  // Moves the deadline. kFailedPrecondition once cancelled.
+  absl::Status Extend(absl::Duration more) const;
+  // Calls `callback` once when the run is cancelled, at once if it already is; from any thread. At
+  // most one callback a run.
+  void OnCancel(std::function<void()> callback) const {
+    if (control) control->OnCancel(std::move(callback));
+  }
+};
+
+class Executor {
+ public:
+  virtual ~Executor() = default;
+
+  // Begins a run. Called on a library thread that other runs wait for: hand the work over and
+  // return. `run` may be kept until `done` is called. After `done` the library is free to drop it.
+  virtual void Run(std::shared_ptr<const RunContext> run, Done done) = 0;
+  // Runs taken at once on this node; the leader sends no more. Read often; must be cheap. 1 to
+  // 4,096.
+  virtual int capacity() const { return 64; }
+  // The scheduler drains: no Run follows. Return once all taken runs are done or `deadline` (wall
+  // time) has passed. The default does not wait.
+  virtual void Drain(absl::Time deadline) { (void)deadline; }
+};
+
+struct CallbackOptions {
+  int threads = 16;  // the pool's size; the threads exist as long as the executor
+  int capacity = 0;  // runs taken at once; 0: as many as threads
+};
+
+// Runs `callback` on a pool of its own threads. Ownership is the caller's; hand it to Register.
+std::unique_ptr<Executor> CallbackExecutor(std::function<absl::Status(const RunContext&)> callback,
+                                           CallbackOptions options = {});
+
+}  // namespace scheduled
+
+#endif  // SCHEDULED_EXECUTOR_H_
