@@ -60,6 +60,12 @@ struct RoleChange {
   NodeId leader;  // empty: none known
 };
 
+struct ProposeOptions {
+  // In an entry of its own, which is the only one in its call of Apply: for a command that needs to
+  // see all that was applied before it as committed, and nothing of what comes after.
+  bool alone = false;
+};
+
 struct RaftParts;  // internal: runtime, log store and ports that a simulator replaces
 
 class RaftNode {
@@ -75,7 +81,8 @@ class RaftNode {
   // not the leader (definitely not applied); kResourceExhausted: too much is under way (not
   // applied); kUnknown: leadership was lost after it was sent (may be applied, now or later).
   // Completions run on the completions lane.
-  void Propose(std::string command, Completion<absl::StatusOr<Applied>> done);
+  void Propose(std::string command, Completion<absl::StatusOr<Applied>> done,
+               ProposeOptions options = {});
   // Completes when everything that was committed before the call is applied on this node; asks the
   // leader where needed. Then a read of the state machine is linearizable.
   void Barrier(Completion<absl::Status> done);
