@@ -1,0 +1,43 @@
+// See applied_row.h.
+#include "storage/applied_row.h"
+
+#include "base/codec.h"
+
+namespace scheduled {
+namespace {
+
+constexpr uint8_t kVersion = 1;
+
+}  // namespace
+
+static_assert(kAppliedRowKey.front() == kMetaTableTag, "the row is one of the table `meta`");
+
+std::string EncodeAppliedRow(LogPosition applied) {
+  return KeyWriter().U8(kVersion).U64(applied.index.value).U64(applied.term.value).Take();
+}
+
+absl::StatusOr<LogPosition> DecodeAppliedRow(std::string_view value) {
+  KeyReader reader(value);
+  uint8_t version = 0;
+  LogPosition applied;
+  reader.U8(&version);
+  reader.U64(&applied.index.value);
+  reader.U64(&applied.term.value);
+  if (!reader.AtEnd() || version != kVersion) {
+    return absl::DataLossError("the row of the applied position is damaged");
+  }
+  return applied;
+}
+
+void PutApplied(TableBatch& batch, LogPosition applied) {
+  batch.Put(kAppliedRowKey, EncodeAppliedRow(applied));
+}
+
+absl::StatusOr<LogPosition> ReadApplied(const TableStore& store) {
+  absl::StatusOr<std::optional<std::string>> row = store.Get(kAppliedRowKey);
+  if (!row.ok()) return row.status();
+  if (!row->has_value()) return LogPosition{};
+  return DecodeAppliedRow(**row);
+}
+
+}  // namespace scheduled

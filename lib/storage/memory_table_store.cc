@@ -1,0 +1,142 @@
+// See memory_table_store.h. A checkpoint is one file:
+//
+//   magic "SCHDMEM1" | rows, each varint key size, key, varint value size, value | XXH3 of all that
+//
+// It is written and read whole; a file that is short or altered fails its checksum.
+#include "storage/memory_table_store.h"
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+
+#include "absl/strings/str_cat.h"
+#include "base/assert.h"
+#include "base/checksum.h"
+#include "base/codec.h"
+#include "storage/applied_row.h"
+#include "storage/table_batch.h"
+
+namespace scheduled {
+namespace {
+
+constexpr std::string_view kMagic = "SCHDMEM1";
+constexpr std::string_view kFileName = "rows";
+
+template <typename Rows>
+absl::StatusOr<LogIndex> AppliedIn(const Rows& rows) {
+  const auto row = rows.find(kAppliedRowKey);
+  if (row == rows.end()) return LogIndex{};
+  absl::StatusOr<LogPosition> applied = DecodeAppliedRow(row->second);
+  if (!applied.ok()) return applied.status();
+  return applied->index;
+}
+
+template <typename Rows>
+bool ReadRows(std::string_view file, Rows* rows) {
+  if (file.size() < kMagic.size() + sizeof(uint64_t)) return false;
+  const std::string_view body = file.substr(0, file.size() - sizeof(uint64_t));
+  uint64_t sum = 0;
+  KeyReader(file.substr(body.size())).U64(&sum);
+  if (sum != Checksum64(body) || body.substr(0, kMagic.size()) != kMagic) return false;
+  KeyReader reader(body.substr(kMagic.size()));
+  while (reader.ok() && !reader.rest().empty()) {
+    uint64_t key_size = 0, value_size = 0;
+    std::string_view key, value;
+    reader.Varint(&key_size);
+    reader.Raw(key_size, &key);
+    reader.Varint(&value_size);
+    if (reader.Raw(value_size, &value)) rows->insert_or_assign(std::string(key), value);
+  }
+  return reader.AtEnd();
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<std::string>> MemoryTableStore::Get(std::string_view key) const {
+  std::shared_lock lock(mutex_);
+  const auto row = rows_.find(key);
+  if (row == rows_.end()) return std::optional<std::string>();
+  return std::optional<std::string>(row->second);
+}
+
+absl::StatusOr<std::vector<TableRow>> MemoryTableStore::Scan(std::string_view from,
+                                                             std::string_view to,
+                                                             size_t limit) const {
+  std::shared_lock lock(mutex_);
+  std::vector<TableRow> result;
+  for (auto row = rows_.lower_bound(from); row != rows_.end() && result.size() < limit; ++row) {
+    if (!to.empty() && row->first >= to) break;
+    result.push_back({.key = row->first, .value = row->second});
+  }
+  return result;
+}
+
+absl::Status MemoryTableStore::Apply(const TableBatch& batch) {
+  std::unique_lock lock(mutex_);
+  for (const TableBatch::Op& op : batch.ops()) {
+    if (op.value.has_value()) {
+      rows_.insert_or_assign(std::string(op.key), std::string(*op.value));
+    } else if (const auto row = rows_.find(op.key); row != rows_.end()) {
+      rows_.erase(row);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status MemoryTableStore::Flush() {
+  std::unique_lock lock(mutex_);
+  absl::StatusOr<LogIndex> applied = AppliedIn(rows_);
+  if (!applied.ok()) return applied.status();
+  flushed_ = *applied;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LogIndex> MemoryTableStore::FlushedIndex() const {
+  std::shared_lock lock(mutex_);
+  return flushed_;
+}
+
+absl::Status MemoryTableStore::Checkpoint(const std::string& dir) {
+  std::string file(kMagic);
+  {
+    std::shared_lock lock(mutex_);
+    for (const auto& [key, value] : rows_) {
+      AppendVarint(&file, key.size());
+      file.append(key);
+      AppendVarint(&file, value.size());
+      file.append(value);
+    }
+  }
+  AppendU64(&file, Checksum64(file));
+  std::error_code error;
+  if (!std::filesystem::create_directory(dir, error)) {
+    return absl::UnavailableError(absl::StrCat("cannot create ", dir, ": ", error.message()));
+  }
+  std::ofstream out(std::filesystem::path(dir) / kFileName, std::ios::binary);
+  out << file;
+  out.close();
+  if (!out) return absl::UnavailableError(absl::StrCat("cannot write into ", dir));
+  return absl::OkStatus();
+}
+
+absl::Status MemoryTableStore::InstallFrom(const std::string& dir) {
+  std::ifstream in(std::filesystem::path(dir) / kFileName, std::ios::binary);
+  const std::string file{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  Rows rows;
+  if (!in || !ReadRows(file, &rows)) {
+    return absl::InvalidArgumentError(absl::StrCat(dir, " does not hold intact tables"));
+  }
+  absl::StatusOr<LogIndex> applied = AppliedIn(rows);
+  if (!applied.ok()) return absl::InvalidArgumentError(applied.status().message());
+  {
+    std::unique_lock lock(mutex_);
+    rows_.swap(rows);
+    flushed_ = *applied;
+  }
+  std::error_code ignored;  // what is left of the copy is only in the way
+  std::filesystem::remove_all(dir, ignored);
+  return absl::OkStatus();
+}
+
+}  // namespace scheduled
