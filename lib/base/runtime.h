@@ -26,8 +26,9 @@ class Runtime {
   virtual uint64_t Random() = 0;
 
   // Blocks the calling thread, which is on no lane, until `done` returns true. `done` is looked at
-  // again after each call of Wake; on a virtual loop, waiting runs the loop without moving time,
-  // and gives up (returns false) when nothing is left that could run.
+  // again after each call of Wake, so call that once for many results; on a virtual loop, waiting
+  // runs the loop without moving time, and gives up (returns false) when nothing is left that could
+  // run.
   virtual bool Await(const std::function<bool()>& done) = 0;
   virtual void Wake() = 0;
 
@@ -36,6 +37,10 @@ class Runtime {
   virtual void BeginExternal() {}
   virtual void EndExternal() {}
 };
+
+// What belongs to a clock: the event loop of a ManualClock, else threads. Null means the system's
+// clock. The runtime keeps the clock alive.
+std::unique_ptr<Runtime> MakeRuntime(std::shared_ptr<const Clock> clock);
 
 }  // namespace scheduled
 
