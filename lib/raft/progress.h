@@ -1,0 +1,84 @@
+// What a leader knows of one follower, and how much may be under way to it. Owned by Core, one for
+// each member but itself, from the start of a term to its end.
+//
+//   state      what may be trusted          leaves it when                     to
+//   kProbe     match; next is a guess       an append is taken                 kReplicate
+//              (one append under way)       the entries at next were cut       kSnapshot
+//   kReplicate next - 1 is sent in order,   an append is refused, link is lost kProbe
+//              at most a window unanswered  the entries at next were cut       kSnapshot
+//   kSnapshot  match; nothing is sent       the transfer ends, or an append    kProbe
+//                                           behind the log's start is taken
+#ifndef SCHEDULED_LIB_RAFT_PROGRESS_H_
+#define SCHEDULED_LIB_RAFT_PROGRESS_H_
+
+#include <cstdint>
+#include <deque>
+
+#include "raft/messages.h"
+
+namespace scheduled::raft {
+
+enum class PeerState : uint8_t { kProbe = 1, kReplicate = 2, kSnapshot = 3 };
+
+class Progress {
+ public:
+  Progress(NodeId id, LogIndex next, MonoTime now)
+      : id_(std::move(id)), next_(next), last_active(now) {}
+
+  const NodeId& id() const { return id_; }
+  PeerState state() const { return state_; }
+  LogIndex match() const { return match_; }
+  LogIndex next() const { return next_; }
+  size_t inflight_messages() const { return inflight_.size(); }
+  size_t inflight_bytes() const { return inflight_bytes_; }
+  bool probing() const { return state_ == PeerState::kProbe && probe_sent_; }
+
+  // Nothing more may be sent before an answer has come.
+  bool IsPaused(size_t max_messages, size_t max_bytes) const;
+  // Entries through `last`, of `bytes`, have been sent; with none, last is next - 1.
+  void Sent(LogIndex last, size_t bytes);
+  // An append was taken, or found durable, through `index`. False if that is nothing new.
+  bool Taken(LogIndex index);
+  // An append after `previous` was refused; `next_guess` is where the logs may part. False if the
+  // answer is stale.
+  bool Refused(LogIndex previous, LogIndex next_guess);
+  // It answered a heartbeat: a probe that got no answer was lost. True if appends seem to have been
+  // lost, which a check (an empty append behind the last one sent) will tell.
+  bool AnsweredHeartbeat();
+
+  void BecomeProbe();
+  void BecomeSnapshot();
+  // From kSnapshot, once the transfer has ended: with `installed` through `index`.
+  void SnapshotEnded(LogIndex index, bool installed);
+
+  void CheckInvariants(LogIndex last) const;
+
+ private:
+  void BecomeReplicate();
+  void ClearInflight();
+
+  struct Inflight {
+    LogIndex last;
+    size_t bytes = 0;
+  };
+
+  NodeId id_;
+  PeerState state_ = PeerState::kProbe;
+  LogIndex match_;                 // only grows: durable there, and equal to ours
+  LogIndex next_;                  // > match
+  bool probe_sent_ = false;        // kProbe
+  std::deque<Inflight> inflight_;  // kReplicate; ascending
+  size_t inflight_bytes_ = 0;
+  LogIndex match_at_heartbeat_;
+
+ public:
+  MonoTime last_active;               // when it last answered anything in this term
+  Round acked_round;                  // newest round of heartbeats that it answered
+  MonoTime acked_sent_at{INT64_MIN};  // when that round was sent
+  LogIndex told_commit;               // the newest commit index on its way to it
+  uint64_t fetch = 0;                 // a read of older entries for it is under way; 0: none
+};
+
+}  // namespace scheduled::raft
+
+#endif  // SCHEDULED_LIB_RAFT_PROGRESS_H_
