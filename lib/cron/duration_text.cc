@@ -91,10 +91,12 @@ class DurationParser {
   }
 
   bool AddWhole(std::string_view digits, const Unit& unit) {
+    const uint64_t limit = kMaxNanos / unit.nanos;
     uint64_t count = 0;
     for (const char c : digits) {
-      count = count * 10 + static_cast<uint64_t>(c - '0');
-      if (count > kMaxNanos / unit.nanos) return Fail("is longer than the 2562047h allowed"), false;
+      const auto digit = static_cast<uint64_t>(c - '0');
+      if (count > (limit - digit) / 10) return Fail("is longer than the 2562047h allowed"), false;
+      count = count * 10 + digit;
     }
     return Add(count * unit.nanos);
   }

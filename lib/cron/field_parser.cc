@@ -95,7 +95,7 @@ class FieldParser {
     }
     if (digits.empty()) return Fail(fmt::format("lacks a number where {} stands", what));
     if (value < min || value > max) {
-      return Fail(fmt::format("has {}, but {} is {}-{}", digits, what, min, max));
+      return Fail(fmt::format("has {}, but {} is {}-{}", Quoted(digits), what, min, max));
     }
     return value;
   }
@@ -111,7 +111,7 @@ class FieldParser {
       return Fail(
           fmt::format("has {} where a number {}{} is expected", Quoted(text), Range(), names));
     }
-    return ParseNumber(text, kind_.min, kind_.max, fmt::format("a {}", kind_.name));
+    return ParseNumber(text, kind_.min, kind_.max, fmt::format("the {}", kind_.name));
   }
 
   int Weekday(int value) const { return value % 7; }
@@ -172,7 +172,8 @@ class FieldParser {
     const size_t slash = item.find('/');
     const bool has_step = slash != std::string_view::npos;
     if (has_step) {
-      absl::StatusOr<int> number = ParseNumber(item.substr(slash + 1), 1, kind_.Count(), "a step");
+      absl::StatusOr<int> number =
+          ParseNumber(item.substr(slash + 1), 1, kind_.Count(), "the step");
       if (!number.ok()) return number.status();
       step = *number;
       item = item.substr(0, slash);
