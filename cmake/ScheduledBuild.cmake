@@ -9,8 +9,10 @@ if(PROJECT_IS_TOP_LEVEL)
     set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
   endif()
   # Dev: quick to compile, quick enough to run thousands of simulated seeds, assertions on.
-  set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer" CACHE STRING "")
-  set(CMAKE_EXE_LINKER_FLAGS_DEV "" CACHE STRING "")
+  # project() has put an empty value into the cache for a build type that it does not know.
+  if(NOT CMAKE_CXX_FLAGS_DEV)
+    set(CMAKE_CXX_FLAGS_DEV "-O1 -g1 -fno-omit-frame-pointer" CACHE STRING "" FORCE)
+  endif()
 
   find_program(SCHEDULED_CCACHE ccache)
   if(SCHEDULED_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
