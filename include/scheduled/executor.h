@@ -38,12 +38,16 @@ struct RunResult {
   std::string response;
 
   RunResult() = default;
-  RunResult(absl::Status s)
-      : status(std::move(s)) {}  // NOLINT: `return absl::OkStatus();` reads well
+  // NOLINTNEXTLINE(google-explicit-constructor): `return absl::OkStatus();` reads well.
+  RunResult(absl::Status s) : status(std::move(s)) {}
+
+  // "Not now, ask again in `wait`": uses up no attempt. kUnavailable, with `why` as its message.
+  static RunResult Snooze(absl::Duration wait, std::string_view why = "not now");
 };
 
-// The one-time answer of a run. Movable; call it exactly once, from any thread, now or later.
-// Destroying it uncalled fails the attempt (kAborted, "dropped without an answer").
+// The one-time answer of a run. Movable; call it exactly once, from any thread, now or later: a
+// second call, and one of an empty Done, stops the process. Destroying or overwriting it uncalled
+// fails the attempt (kAborted, "dropped without an answer").
 class Done {
  public:
   using Callback = absl::AnyInvocable<void(RunResult) &&>;
@@ -89,7 +93,8 @@ class RunContext {
   // True once the run should stop: its job was cancelled or deleted, its time is up, or this node
   // lost its session. The run's end is still recorded.
   bool cancelled() const { return control && control->cancelled(); }
-  // Moves the deadline. kFailedPrecondition once cancelled.
+  // Moves the deadline. kInvalidArgument: `more` is not positive. kFailedPrecondition: the run was
+  // cancelled, or nothing keeps its time.
   absl::Status Extend(absl::Duration more) const;
   // Calls `callback` once when the run is cancelled, at once if it already is; from any thread. At
   // most one callback a run.
@@ -114,12 +119,21 @@ class Executor {
 };
 
 struct CallbackOptions {
-  int threads = 16;  // the pool's size; the threads exist as long as the executor
-  int capacity = 0;  // runs taken at once; 0: as many as threads
+  // The pool's size; the threads exist as long as the executor. 1 to 4,096. Callbacks that wait
+  // (for a network, a database) want more; each costs a stack.
+  int threads = 16;
+  // Runs taken at once, running and queued, 1 to 4,096. 0: as many as threads, so that nothing
+  // queues here. More keeps threads busy where callbacks are shorter than the way from the leader;
+  // fewer leaves threads idle, so only that many are started.
+  int capacity = 0;
 };
 
 // Runs `callback` on a pool of its own threads. Ownership is the caller's; hand it to Register.
-std::unique_ptr<Executor> CallbackExecutor(std::function<absl::Status(const RunContext&)> callback,
+// A callback may return an absl::Status or a whole RunResult. What it throws is caught, and fails
+// the attempt (kInternal). A run that was cancelled while it was queued is not called (kCancelled,
+// uncounted). The destructor waits for the callbacks that run, and answers the queued runs with
+// "not now".
+std::unique_ptr<Executor> CallbackExecutor(std::function<RunResult(const RunContext&)> callback,
                                            CallbackOptions options = {});
 
 }  // namespace scheduled
