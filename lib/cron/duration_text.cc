@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "cron/field_parser.h"
+#include "cron/quoted.h"
 #include "fmt/format.h"
 
 namespace scheduled::cron {

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
+#include "absl/strings/string_view.h"
+#include "cron/quoted.h"
 #include "fmt/format.h"
 
 namespace scheduled::cron {
@@ -200,10 +202,7 @@ class FieldParser {
 
   // first, first + step, …, through last; past the field's last value it goes on at its first.
   void AddRange(int first, int last, int step) {
-    if (first > last) {
-      if (first > kind_.last) first -= kind_.Count();  // 7-2: from Sunday on, no wrap
-      if (first > last) last += kind_.Count();
-    }
+    if (first > last) last += kind_.Count();
     for (int value = first; value <= last; value += step) {
       const int wrapped = value > kind_.last ? value - kind_.Count() : value;
       bits_ |= uint64_t{1} << wrapped;
@@ -270,14 +269,6 @@ absl::StatusOr<ParsedFields> ParseFields(std::string_view text) {
   day.restricts_weekday = !day_of_week.is_free();
   parsed.is_repeating = minute.is_repeating() || hour.is_repeating();
   return parsed;
-}
-
-std::string Quoted(std::string_view text) {
-  constexpr size_t kShown = 120;
-  // Everything but printable ASCII is escaped: a cut may fall inside a character.
-  std::string shown =
-      absl::CHexEscape(absl::string_view(text.data(), std::min(text.size(), kShown)));
-  return fmt::format("\"{}{}\"", shown, text.size() > kShown ? "..." : "");
 }
 
 }  // namespace scheduled::cron

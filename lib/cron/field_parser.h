@@ -21,7 +21,6 @@
 #ifndef SCHEDULED_LIB_CRON_FIELD_PARSER_H_
 #define SCHEDULED_LIB_CRON_FIELD_PARSER_H_
 
-#include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -38,9 +37,6 @@ struct ParsedFields {
 
 // Reads five or six fields. INVALID_ARGUMENT names the field, its text and the bound.
 absl::StatusOr<ParsedFields> ParseFields(std::string_view text);
-
-// A user's text as it may stand in a message: quoted, printable, cut to a sensible length.
-std::string Quoted(std::string_view text);
 
 }  // namespace scheduled::cron
 

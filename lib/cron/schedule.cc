@@ -16,6 +16,7 @@
 #include "cron/duration_text.h"
 #include "cron/field_parser.h"
 #include "cron/interval.h"
+#include "cron/quoted.h"
 #include "cron/time_text.h"
 #include "cron/time_zone.h"
 #include "fmt/format.h"

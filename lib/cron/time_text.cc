@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/civil_time.h"
-#include "cron/field_parser.h"
+#include "cron/quoted.h"
 #include "fmt/format.h"
 
 namespace scheduled::cron {

@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "cron/field_parser.h"
+#include "cron/quoted.h"
 #include "fmt/format.h"
 
 namespace scheduled::cron {
@@ -23,7 +23,7 @@ absl::Status Refuse(std::string_view name, std::string_view why) {
 
 // Letters, digits, "_", "+", "-" between single slashes. No dot: no "..", no file with an ending.
 bool IsWellFormed(std::string_view name) {
-  if (name.empty() || !absl::ascii_isalpha(name.front()) || name.back() == '/') return false;
+  if (name.empty() || !absl::ascii_isalpha(name.front())) return false;
   if (name.find("//") != std::string_view::npos) return false;
   return std::all_of(name.begin(), name.end(), [](char c) {
     return absl::ascii_isalnum(c) || c == '_' || c == '+' || c == '-' || c == '/';

@@ -84,6 +84,8 @@ TEST_CASE("if both day fields are restricted, either one matches") {
   CHECK(DaysOf("0 0 L * MON#1", 2024, 6) == Days{3, 30});
   CHECK(DaysOf("0 0 */10 * FRI", 2024, 6) == Days{1, 7, 11, 14, 21, 28});
   CHECK(DaysOf("0 0 */1 * FRI", 2024, 6) == Days{7, 14, 21, 28});
+  CHECK(DaysOf("0 0 *,5 * FRI", 2024, 6) == Days{7, 14, 21, 28});
+  CHECK(DaysOf("0 0 1-31 * FRI", 2024, 6).size() == 30);
 }
 
 TEST_CASE("L is the last day of the month, L-3 three days before") {
@@ -178,6 +180,7 @@ TEST_CASE("an expression that is not due within 8 years is refused") {
 TEST_CASE("instants are 1970 to 9999") {
   const CronSchedule yearly = Cron("@yearly");
   CHECK(yearly.Next(absl::InfinitePast()) == At("1970-01-01 00:00:00"));
+  CHECK(Cron("@every 1h").Next(absl::InfinitePast()) == absl::UnixEpoch());
   CHECK(yearly.Next(At("9998-12-31 00:00:00")) == At("9999-01-01 00:00:00"));
   CHECK_FALSE(yearly.Next(At("9999-01-01 00:00:00")).has_value());
   CHECK_FALSE(yearly.Next(absl::InfiniteFuture()).has_value());

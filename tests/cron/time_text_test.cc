@@ -242,6 +242,17 @@ TEST_CASE("an interval agrees with adding it up") {
   }
 }
 
+TEST_CASE("multiples are counted on both sides of their origin") {
+  const auto next = [](int64_t origin, int64_t every, int64_t after) {
+    return absl::ToUnixMicros(NextMultiple(absl::FromUnixMicros(origin), absl::Microseconds(every),
+                                           absl::FromUnixMicros(after)));
+  };
+  CHECK(next(100, 7, 99) == 100);
+  CHECK(next(100, 7, 93) == 100);
+  CHECK(next(100, 7, 92) == 93);
+  CHECK(next(100, 7, 100) == 107);
+}
+
 TEST_CASE("an interval out of bounds is refused") {
   CHECK(IntervalSchedule::Create(absl::UnixEpoch(), absl::Microseconds(999)).status().message() ==
         "interval 999us is not within 1ms and 2562047h47m16.854775s");
