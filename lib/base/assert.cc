@@ -1,5 +1,5 @@
-// The failing end of an assertion, and the probe sink. The two hooks are the only mutable globals of
-// the library: they belong to the test harness of a process, not to a scheduler in it.
+// The failing end of an assertion, and the probe sink. The two hooks are the only mutable globals
+// of the library: they belong to the test harness of a process, not to a scheduler in it.
 #include "base/assert.h"
 
 #include <atomic>

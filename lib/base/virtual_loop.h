@@ -20,6 +20,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,7 @@ namespace scheduled {
 
 class VirtualLane;
 class VirtualRuntime;
+struct VirtualNodeOptions;
 
 struct VirtualLoopOptions {
   uint64_t seed = 1;  // of every random number that the loop and its runtimes hand out
@@ -51,6 +53,8 @@ class VirtualLoop {
   // A node: its lanes, its clocks, its random numbers, which depend on the seed and on how many
   // runtimes were made before.
   std::unique_ptr<VirtualRuntime> NewRuntime(std::string_view name);
+  std::unique_ptr<VirtualRuntime> NewRuntime(std::string_view name,
+                                             const VirtualNodeOptions& options);
 
   // True time from 0; within a task, with what the task has spent.
   MonoTime now() const;
@@ -93,53 +97,63 @@ class VirtualLoop {
  private:
   friend class VirtualLane;
   friend class VirtualRuntime;
-  struct Running;
-  class RunScope;
   using Lock = std::unique_lock<std::mutex>;
 
+  // What this thread runs: a task of `lane`, or with no lane the hook after one.
+  struct Running {
+    VirtualLoop* loop;
+    VirtualLane* lane;
+    int64_t spent;
+  };
   static thread_local Running* running_here_;
 
+  bool IsRunningHere() const { return running_here_ != nullptr && running_here_->loop == this; }
+  bool IsRunningHere(const VirtualLane* lane) const {
+    return IsRunningHere() && running_here_->lane == lane;
+  }
   int64_t LocalNow() const;  // now, with what the task that runs on this thread has spent
-  bool FromKilled() const;   // this thread runs a task of a killed node
-  void Drive(const std::function<bool(Lock&)>& step);
+  bool IsFromKilled() const;
 
+  // What lanes and runtimes call; these take the lock.
   TimerId PostEvent(VirtualLane* lane, EventKind kind, int64_t due, Task task);
-  int64_t TrueTimeOf(const VirtualLane& lane, EventKind kind, int64_t due) const;
   void CancelEvent(VirtualLane* lane, TimerId timer);
   void StopLane(VirtualLane* lane);
-  std::vector<Task> DropTasksOf(VirtualLane* lane);
-  void ReplaceTimers(VirtualRuntime* runtime, EventKind kind);
-  void StepWallClocks(int64_t by);
 
-  // The next task that may run now; kNoEvent if none.
+  // All below is called under the lock.
+  std::string_view KeepName(std::string name);
+  int64_t TrueTimeOf(const VirtualRuntime& runtime, EventKind kind, int64_t due) const;
+  void DropTasksOf(VirtualLane* lane, std::vector<Task>* dropped);
+  void ReplaceTimers(const VirtualRuntime& runtime, EventKind kind);
+  void StepWall(VirtualRuntime* runtime, int64_t by);
+
   EventIndex TakeRunnable();
   EventIndex TakeWaiting(VirtualLane* lane);
-  bool IsDue(const Event& event) const;
+  bool IsEarly(const Event& event) const;
+  bool BeginsStall(VirtualLane* lane);
   void WaitInLane(VirtualLane* lane, EventIndex index);
   void ResumeLater(VirtualLane* lane);
-  bool Stalls(VirtualLane* lane);
-  void RunTask(Lock& lock, EventIndex index);
-  // Runs one task, moving time up to `limit`; waits for what is outside. False if none is left.
-  bool RunNext(Lock& lock, int64_t limit);
-  void NotifyWaiters();
+  void RunTask(Lock* lock, EventIndex index);
+  void EndTask(VirtualLane* lane, int64_t spent);
+  bool RunNext(Lock* lock, int64_t limit);
+  void WaitForChange(Lock* lock);
+  void Changed();
 
   mutable std::mutex mu_;
   std::condition_variable changed_;
   int waiters_ = 0;
-  std::atomic<int64_t> now_{0};
+  uint64_t changes_ = 0;         // grows with all that a waiting thread may be waiting for
+  std::atomic<int64_t> now_{0};  // written under the lock
   EventQueue queue_;
   ClockLine wall_;
   Random random_;
   std::vector<VirtualRuntime*> runtimes_;
-  uint64_t runtimes_made_ = 0;
+  std::set<std::string> names_;
   VirtualLane* running_lane_ = nullptr;  // null while no task runs
-  bool running_ = false;                 // a task or its hook runs, on any thread
+  bool running_ = false;                 // a task or the hook after it runs, on any thread
   int external_ = 0;
-  uint64_t wake_count_ = 0;
   uint64_t event_count_ = 0;
   uint64_t digest_ = 0;
-  std::string_view last_lane_;  // into names_
-  std::vector<std::unique_ptr<std::string>> names_;
+  std::string_view last_lane_;
   std::function<void()> after_event_;
 };
 

@@ -25,6 +25,14 @@ struct VirtualPace {
   absl::Duration stall_max = absl::ZeroDuration();  // ... by up to this
 };
 
+struct VirtualNodeOptions {
+  absl::Duration wall_offset = absl::ZeroDuration();  // against the loop's wall clock
+  ClockRate wall_rate;
+  MonoTime mono_start;  // what the monotonic clock shows at true time 0
+  ClockRate mono_rate;
+  VirtualPace pace;
+};
+
 class VirtualRuntime final : public Runtime {
  public:
   ~VirtualRuntime() override;  // after its lanes
@@ -61,6 +69,9 @@ class VirtualRuntime final : public Runtime {
   // running on one of them goes nowhere. Lanes made afterwards are new and alive.
   void Kill();
 
+  // Holds on to what owns the loop, until this runtime is gone.
+  void KeepAlive(std::shared_ptr<const void> owner) { kept_alive_ = std::move(owner); }
+
  private:
   friend class VirtualLoop;
   friend class VirtualLane;
@@ -76,8 +87,11 @@ class VirtualRuntime final : public Runtime {
     VirtualRuntime& runtime_;
   };
 
-  VirtualRuntime(VirtualLoop* loop, std::string name, uint64_t seed, ClockLine wall);
+  VirtualRuntime(VirtualLoop* loop, std::string name, const VirtualNodeOptions& options);
 
+  void SetRate(EventKind timers, ClockLine* line, ClockRate rate);
+
+  std::shared_ptr<const void> kept_alive_;  // first, so that the loop goes last
   VirtualLoop& loop_;
   const std::string name_;
   NodeClock clock_;
@@ -86,7 +100,7 @@ class VirtualRuntime final : public Runtime {
   ClockLine wall_;
   ClockLine mono_;
   scheduled::Random random_;
-  scheduled::Random stalls_;
+  scheduled::Random stalls_;  // apart, so that another pace leaves the node's own numbers alone
   VirtualPace pace_;
   bool paused_ = false;
   std::vector<VirtualLane*> lanes_;
