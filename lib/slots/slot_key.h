@@ -1,0 +1,35 @@
+// The key of one time-ordered row, behind the prefix of its queue. Keys sort as entries do, so a
+// range of time is a range of keys, and slots are but a way to look at them. Pure.
+//
+//   prefix | due, i64 | 3 - priority, u8 | id, 0x00 | number, u64        (base/codec.h)
+#ifndef SCHEDULED_LIB_SLOTS_SLOT_KEY_H_
+#define SCHEDULED_LIB_SLOTS_SLOT_KEY_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "scheduled/slot_queue.h"
+
+namespace scheduled {
+
+inline constexpr int kMaxPriority = 3;
+inline constexpr size_t kMaxSlotIdBytes = 255;
+
+// What a SlotEntry says of its due time in microseconds, rounded down.
+int64_t DueMicros(const SlotEntry& entry);
+
+// Says which field of an entry is out of its bound; kInvalidArgument.
+absl::Status ValidateSlotEntry(const SlotEntry& entry);
+
+// Precondition: the entry is valid.
+std::string SlotKey(std::string_view prefix, const SlotEntry& entry);
+// The first key that an entry due at or after `due` can have.
+std::string SlotKeyFrom(std::string_view prefix, absl::Time due);
+
+// False for anything that SlotKey with this prefix did not make.
+bool ParseSlotKey(std::string_view prefix, std::string_view key, SlotEntry* entry);
+
+}  // namespace scheduled
+
+#endif  // SCHEDULED_LIB_SLOTS_SLOT_KEY_H_
