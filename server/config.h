@@ -1,0 +1,53 @@
+// The server's settings: from flags, then environment, then a config file, then defaults, in this
+// order of strength; checked as a whole before anything is opened.
+#ifndef SCHEDULED_SERVER_CONFIG_H_
+#define SCHEDULED_SERVER_CONFIG_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "scheduled/log.h"
+#include "scheduled/types.h"
+
+namespace scheduled::server {
+
+struct Config {
+  NodeId node_id{"n1"};
+  std::string data_dir = "./scheduled-data";
+  std::string http_host = "127.0.0.1";
+  uint16_t http_port = 8080;
+  uint16_t metrics_port = 9090;  // 0: no metrics
+  std::string raft_host = "127.0.0.1";
+  uint16_t raft_port = 0;  // 0: the port of this node's own entry in `peers`, else 7400
+  std::map<NodeId, std::string> peers;
+  std::vector<std::string> cors_origins;
+  std::vector<std::string> webhook_allow;
+  std::vector<std::string> webhook_deny;
+  absl::Duration drain_timeout = absl::Seconds(30);
+  absl::Duration history_retention = absl::Hours(24 * 7);
+  absl::Duration slot_gap = absl::Seconds(10);
+  uint64_t max_jobs = 10'000'000;
+  LogLevel log_level = LogLevel::kInfo;
+  bool log_json = false;
+};
+
+// What the command line asks for.
+struct Invocation {
+  Config config;
+  // Set: print this and exit with the status; there is nothing to run (--help, --version,
+  // --check-config).
+  std::optional<std::string> print;
+  int exit_status = 0;
+};
+
+// kInvalidArgument with one sentence that names the flag, variable or line that is wrong.
+absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv);
+
+}  // namespace scheduled::server
+
+#endif  // SCHEDULED_SERVER_CONFIG_H_

@@ -1,0 +1,207 @@
+// Routing, cross-origin rules and the mapping of the library's statuses.
+#include "http/api.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "http/routes.h"
+#include "scheduled/reason.h"
+
+namespace scheduled::server {
+namespace {
+
+constexpr uint64_t kBodyLimit = 1 << 20;
+constexpr uint64_t kBatchLimit = 16 << 20;
+constexpr int kReaderThreads = 2;
+
+int HttpStatusOf(const absl::Status& status, std::string_view reason) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return 400;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kAlreadyExists:
+    case absl::StatusCode::kFailedPrecondition:
+      return 409;
+    case absl::StatusCode::kAborted:
+      return 412;
+    case absl::StatusCode::kResourceExhausted:
+      if (reason == "too_large") return 413;
+      return reason == "limit" ? 507 : 429;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDeadlineExceeded:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+std::string_view WordOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return "invalid_argument";
+    case absl::StatusCode::kNotFound:
+      return "not_found";
+    case absl::StatusCode::kAlreadyExists:
+      return "conflict";
+    case absl::StatusCode::kFailedPrecondition:
+      return "failed_precondition";
+    case absl::StatusCode::kAborted:
+      return "revision_mismatch";
+    case absl::StatusCode::kResourceExhausted:
+      return "overloaded";
+    case absl::StatusCode::kUnavailable:
+      return "unavailable";
+    case absl::StatusCode::kUnknown:
+    case absl::StatusCode::kDeadlineExceeded:
+      return "unknown_outcome";
+    default:
+      return "internal";
+  }
+}
+
+std::optional<std::string> Match(const Route& route, const std::vector<std::string>& segments) {
+  if (route.path.size() != segments.size()) return std::nullopt;
+  std::string id;
+  for (size_t i = 0; i < segments.size(); ++i) {
+    if (route.path[i] == "{id}") {
+      id = segments[i];
+    } else if (route.path[i] != segments[i]) {
+      return std::nullopt;
+    }
+  }
+  return id;
+}
+
+}  // namespace
+
+HttpResponse StatusResponse(const absl::Status& status) {
+  const std::string reason = StatusReason(status);
+  const int code = HttpStatusOf(status, reason);
+  HttpResponse response =
+      ErrorResponse(code, reason.empty() ? WordOf(status) : std::string_view(reason),
+                    std::string_view(status.message().data(), status.message().size()));
+  if (code == 429 || code == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
+class Api::Impl {
+ public:
+  Impl(Scheduler* scheduler, ApiOptions options) : options_(std::move(options)) {
+    context_.scheduler = scheduler;
+    context_.options = &options_;
+    context_.in_background = [this](absl::AnyInvocable<void()> work) {
+      boost::asio::post(readers_, std::move(work));
+    };
+    context_.draining = [this] { return draining_.load(); };
+    for (auto routes : {JobRoutes(), ClusterRoutes(), CronRoutes()}) {
+      for (Route& route : routes) routes_.push_back(std::move(route));
+    }
+  }
+  ~Impl() { readers_.join(); }
+
+  void Handle(HttpRequest request, Reply reply) {
+    const bool cross_origin = !request.origin.empty() && !IsOwnOrigin(request);
+    if (cross_origin && !IsAllowed(request.origin)) {
+      return std::move(reply)(ErrorResponse(
+          403, "origin_not_allowed",
+          absl::StrCat("the origin ", request.origin.substr(0, 256), " may not use this server")));
+    }
+    if (cross_origin) {
+      reply = [reply = std::move(reply), origin = request.origin](HttpResponse response) mutable {
+        response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+        response.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Retry-After");
+        response.headers.emplace_back("Vary", "Origin");
+        std::move(reply)(std::move(response));
+      };
+      if (request.method == "OPTIONS" && !request.request_method.empty()) {
+        return Preflight(std::move(reply));
+      }
+    }
+    Dispatch(std::move(request), std::move(reply));
+  }
+
+  void SetDraining() { draining_ = true; }
+
+ private:
+  static bool IsOwnOrigin(const HttpRequest& request) {
+    return request.origin == absl::StrCat("http://", request.host) ||
+           request.origin == absl::StrCat("https://", request.host);
+  }
+
+  bool IsAllowed(const std::string& origin) const {
+    return std::any_of(
+        options_.cors_origins.begin(), options_.cors_origins.end(),
+        [&origin](const std::string& allowed) { return allowed == "*" || allowed == origin; });
+  }
+
+  static void Preflight(Reply reply) {
+    HttpResponse response{.status = 204};
+    response.headers = {
+        {"Access-Control-Allow-Methods", "GET, POST, PUT, DELETE"},
+        {"Access-Control-Allow-Headers", "Content-Type, If-Match, Idempotency-Key, Authorization"},
+        {"Access-Control-Max-Age", "600"}};
+    std::move(reply)(std::move(response));
+  }
+
+  void Dispatch(HttpRequest request, Reply reply) {
+    absl::StatusOr<Uri> uri = ParseUri(request.target);
+    if (!uri.ok()) return std::move(reply)(StatusResponse(uri.status()));
+    std::vector<std::string> allowed;
+    for (const Route& route : routes_) {
+      std::optional<std::string> id = Match(route, uri->segments);
+      if (!id) continue;
+      if (route.method != request.method) {
+        allowed.push_back(route.method);
+        continue;
+      }
+      for (const auto& [name, value] : uri->query) {
+        if (std::find(route.parameters.begin(), route.parameters.end(), name) ==
+            route.parameters.end()) {
+          return std::move(reply)(ErrorResponse(400, "invalid_argument",
+                                                absl::StrCat("unknown parameter \"", name, "\"")));
+        }
+      }
+      return route.handler(context_, {std::move(request), *std::move(uri), *std::move(id)},
+                           std::move(reply));
+    }
+    if (allowed.empty()) {
+      return std::move(reply)(ErrorResponse(404, "no_such_path", "there is nothing at this path"));
+    }
+    HttpResponse response = ErrorResponse(
+        405, "method_not_allowed", absl::StrCat("this path takes ", absl::StrJoin(allowed, ", ")));
+    response.headers.emplace_back("Allow", absl::StrJoin(allowed, ", "));
+    std::move(reply)(std::move(response));
+  }
+
+  const ApiOptions options_;
+  ApiContext context_;
+  std::vector<Route> routes_;
+  std::atomic<bool> draining_{false};
+  boost::asio::thread_pool readers_{kReaderThreads};
+};
+
+Api::Api(Scheduler* scheduler, ApiOptions options)
+    : impl_(std::make_unique<Impl>(scheduler, std::move(options))) {}
+Api::~Api() = default;
+
+void Api::Handle(HttpRequest request, absl::AnyInvocable<void(HttpResponse) &&> reply) {
+  impl_->Handle(std::move(request), std::move(reply));
+}
+
+uint64_t Api::BodyLimit(std::string_view target) const {
+  return target == "/jobs/batch" ? kBatchLimit : kBodyLimit;
+}
+
+void Api::SetDraining() { impl_->SetDraining(); }
+
+}  // namespace scheduled::server

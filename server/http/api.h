@@ -1,0 +1,45 @@
+// The HTTP API over a Scheduler: which path does what. Each request is answered once; what may wait
+// (writes, linearizable reads) is answered from a completion, what reads many rows from a small
+// pool of threads, and never does the listener's thread wait.
+#ifndef SCHEDULED_SERVER_HTTP_API_H_
+#define SCHEDULED_SERVER_HTTP_API_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "http/http_server.h"
+#include "scheduled/scheduler.h"
+
+namespace scheduled::server {
+
+struct ApiOptions {
+  std::vector<std::string> cors_origins;  // "*" allows all
+  uint64_t max_jobs = 10'000'000;
+  double degraded_failure_rate = 0.5;  // of the runs that ended; above it /health is degraded
+};
+
+class Api : public HttpHandler {
+ public:
+  // `scheduler` outlives the Api.
+  Api(Scheduler* scheduler, ApiOptions options);
+  ~Api() override;
+
+  void Handle(HttpRequest request, absl::AnyInvocable<void(HttpResponse) &&> reply) override;
+  uint64_t BodyLimit(std::string_view target) const override;
+
+  // From now on /ready says no: the node is about to stop.
+  void SetDraining();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// The answer that stands for a status of the library.
+HttpResponse StatusResponse(const absl::Status& status);
+
+}  // namespace scheduled::server
+
+#endif  // SCHEDULED_SERVER_HTTP_API_H_

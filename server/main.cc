@@ -1,0 +1,115 @@
+// The server binary: reads its settings, opens the scheduler, serves HTTP until it is told to stop.
+//
+// SIGTERM and SIGINT drain: nothing more is claimed, what runs may end (bounded), leadership is
+// handed over, and the exit status is 0. A second signal exits at once. What keeps the server from
+// starting is one sentence on standard error and status 1.
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "config.h"
+#include "http/api.h"
+#include "http/http_server.h"
+#include "metrics/metrics.h"
+#include "scheduled/grpc_transport.h"
+#include "scheduled/scheduler.h"
+#include "scheduled/webhook.h"
+
+namespace scheduled::server {
+namespace {
+
+// Signals are taken by sigwait on the main thread; every other thread inherits the mask.
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+void ExitAtOnce(int) { _exit(1); }
+
+Options SchedulerOptions(const Config& config, LogSink log) {
+  Options options;
+  options.data_dir = config.data_dir;
+  options.node_id = config.node_id;
+  options.peers = config.peers;
+  options.history_retention = config.history_retention;
+  options.max_jobs = config.max_jobs;
+  options.slot_gap = config.slot_gap;
+  options.drain_timeout = config.drain_timeout;
+  options.log = log;
+  if (!config.peers.empty()) {
+    options.transport = GrpcTransport(
+        {.listen_address = absl::StrCat(config.raft_host, ":", config.raft_port), .log = log});
+  }
+  return options;
+}
+
+absl::Status Run(const Config& config, const sigset_t& signals) {
+  const LogSink log = config.log_json ? JsonLogSink(stderr, config.log_level)
+                                      : TextLogSink(stderr, config.log_level);
+  absl::StatusOr<std::unique_ptr<Executor>> webhooks =
+      WebhookExecutor({.allow = config.webhook_allow, .deny = config.webhook_deny});
+  if (!webhooks.ok()) return webhooks.status();
+  absl::StatusOr<std::unique_ptr<Scheduler>> scheduler =
+      Scheduler::Open(SchedulerOptions(config, log));
+  if (!scheduler.ok()) return scheduler.status();
+  if (absl::Status known = (*scheduler)->Register("webhook", *std::move(webhooks)); !known.ok()) {
+    return known;
+  }
+
+  Api api(scheduler->get(), {.cors_origins = config.cors_origins, .max_jobs = config.max_jobs});
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Start(config.http_host, config.http_port, &api);
+  if (!http.ok()) return http.status();
+  MetricsHandler metrics_handler(scheduler->get());
+  std::unique_ptr<HttpServer> metrics;
+  if (config.metrics_port != 0) {
+    absl::StatusOr<std::unique_ptr<HttpServer>> started =
+        HttpServer::Start(config.http_host, config.metrics_port, &metrics_handler);
+    if (!started.ok()) return started.status();
+    metrics = *std::move(started);
+  }
+  log(LogLevel::kInfo, "serving",
+      std::vector<LogField>{{"node", config.node_id.value},
+                            {"http", absl::StrCat(config.http_host, ":", (*http)->port())},
+                            {"data", config.data_dir}});
+
+  int signal = 0;
+  sigwait(&signals, &signal);
+  log(LogLevel::kInfo, "draining", std::vector<LogField>{{"signal", absl::StrCat(signal)}});
+  std::signal(SIGTERM, ExitAtOnce);
+  std::signal(SIGINT, ExitAtOnce);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+  api.SetDraining();
+  (*http)->Stop(absl::Seconds(2));
+  if (metrics) metrics->Stop(absl::ZeroDuration());
+  scheduler->reset();  // drains and hands leadership over
+  return absl::OkStatus();
+}
+
+}  // namespace
+}  // namespace scheduled::server
+
+int main(int argc, char** argv) {
+  const absl::StatusOr<scheduled::server::Invocation> invocation =
+      scheduled::server::ReadConfig(argc, argv);
+  absl::Status status = invocation.status();
+  if (status.ok() && invocation->print) {
+    std::fputs(invocation->print->c_str(), stdout);
+    return invocation->exit_status;
+  }
+  if (status.ok()) {
+    const sigset_t signals = scheduled::server::BlockSignals();
+    status = scheduled::server::Run(invocation->config, signals);
+  }
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "scheduled: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
