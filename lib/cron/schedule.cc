@@ -142,29 +142,30 @@ std::optional<absl::Time> CronSchedule::Next(absl::Time after) const {
 std::optional<absl::Time> CronSchedule::NextMatch(absl::Time after) const {
   const absl::CivilSecond now = zone_.At(after).cs;
   const absl::CivilSecond horizon(now.year() + kHorizonYears + 1);
-  std::optional<absl::CivilSecond> match = rule_.FirstMatch(now + 1, horizon);
   std::optional<absl::Time> found;
+  std::optional<absl::CivilSecond> match = rule_.FirstMatch(now + 1, horizon);
   while (match.has_value()) {
     const TimeInfo info = zone_.At(*match);
-    if (info.kind == TimeInfo::SKIPPED) {
-      if (once_per_local_time_) {
-        found = info.trans;
-        break;
-      }
-      match = rule_.FirstMatch(zone_.At(info.trans).cs, horizon);
-    } else if (info.kind == TimeInfo::REPEATED && info.pre <= after) {
-      if (!once_per_local_time_) {
-        found = info.post;
-        break;
-      }
-      // All of the repeated time has had its first pass.
-      match = rule_.FirstMatch(zone_.At(info.trans - absl::Seconds(1)).cs + 1, horizon);
-    } else {
-      found = info.pre;
-      break;
-    }
+    found = RunOf(info, after);
+    if (found.has_value()) break;
+    // Nothing more can run on this side of the change of the clock.
+    const absl::CivilSecond before_change = zone_.At(info.trans - absl::Seconds(1)).cs;
+    match = rule_.FirstMatch(std::max(before_change + 1, zone_.At(info.trans).cs), horizon);
   }
   return once_per_local_time_ ? found : EarlierSecondPass(after, now, found);
+}
+
+std::optional<absl::Time> CronSchedule::RunOf(const TimeInfo& local, absl::Time after) const {
+  switch (local.kind) {
+    case TimeInfo::UNIQUE:
+      return local.pre;
+    case TimeInfo::SKIPPED:
+      return once_per_local_time_ ? std::optional(local.trans) : std::nullopt;
+    case TimeInfo::REPEATED:
+      if (local.pre > after) return local.pre;
+      return once_per_local_time_ ? std::nullopt : std::optional(local.post);
+  }
+  return std::nullopt;
 }
 
 std::optional<absl::Time> CronSchedule::EarlierSecondPass(absl::Time after, absl::CivilSecond now,

@@ -72,6 +72,9 @@ class CronSchedule {
 
   std::optional<absl::Time> NextMatch(absl::Time after) const;
 
+  // When a matching local time runs, if it does so later than `after`: the table above.
+  std::optional<absl::Time> RunOf(const absl::TimeZone::TimeInfo& local, absl::Time after) const;
+
   // The second pass of a repeated local time, if one matches there before `found`.
   std::optional<absl::Time> EarlierSecondPass(absl::Time after, absl::CivilSecond now,
                                               std::optional<absl::Time> found) const;
