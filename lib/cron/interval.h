@@ -31,7 +31,7 @@ class IntervalSchedule {
 };
 
 // The first instant later than `after` that is a whole number of `every` (positive, whole
-// microseconds) away from `origin`. All instants lie within a million years of the epoch.
+// microseconds) away from `origin`. All instants lie within 100,000 years of the epoch.
 absl::Time NextMultiple(absl::Time origin, absl::Duration every, absl::Time after);
 
 }  // namespace scheduled::cron
