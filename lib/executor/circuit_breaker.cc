@@ -6,15 +6,18 @@
 namespace scheduled {
 
 CircuitBreaker::Answer CircuitBreaker::Ask(MonoTime now) {
-  if (state_ == State::kOpen) {
-    if (now < reopens_at_) return Paused{reopens_at_};
-    BecomeHalfOpen();
-  }
+  if (const std::optional<MonoTime> until = PausedUntil(now)) return Paused{*until};
+  if (state_ == State::kOpen) BecomeHalfOpen();
   if (state_ == State::kHalfOpen) {
     if (probe_out_) return Probing{};
     probe_out_ = true;
   }
   return Ticket{round_};
+}
+
+std::optional<MonoTime> CircuitBreaker::PausedUntil(MonoTime now) const {
+  if (state_ != State::kOpen || now >= reopens_at_) return std::nullopt;
+  return reopens_at_;
 }
 
 void CircuitBreaker::Report(Ticket ticket, Verdict verdict, MonoTime now) {

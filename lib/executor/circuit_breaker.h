@@ -22,6 +22,7 @@
 #define SCHEDULED_LIB_EXECUTOR_CIRCUIT_BREAKER_H_
 
 #include <cstdint>
+#include <optional>
 #include <variant>
 
 #include "absl/time/time.h"
@@ -59,6 +60,8 @@ class CircuitBreaker {
   explicit CircuitBreaker(BreakerLimits limits) : limits_(limits) {}
 
   Answer Ask(MonoTime now);
+  // When a pause that still holds ends; nullopt: Ask would not answer Paused.
+  std::optional<MonoTime> PausedUntil(MonoTime now) const;
   void Report(Ticket ticket, Verdict verdict, MonoTime now);
 
   State state() const { return state_; }
