@@ -3,6 +3,7 @@
 #include "http/http_server.h"
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -89,6 +90,8 @@ class HttpServer::Impl {
   bool empty_ = true;
 
   asio::io_context context_{1};
+  // A request whose answer is awaited from elsewhere is no work that the context knows of.
+  asio::executor_work_guard<asio::io_context::executor_type> work_{context_.get_executor()};
   tcp::acceptor acceptor_;
   uint16_t port_ = 0;
   std::thread thread_;

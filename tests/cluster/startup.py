@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""What keeps a server from starting is one clear sentence and a non-zero exit, and loses nothing.
+
+Usage: startup.py BINARY
+"""
+
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import tempfile
+
+import harness
+from harness import check
+
+
+def refused(binary, arguments, *words, environment=None):
+    """Runs the binary, which must exit by itself with one sentence that has all the words."""
+    ports = harness.free_ports(2)
+    defaults = ["--http-port", str(ports[0]), "--metrics-port", str(ports[1])]
+    given = set(arguments)
+    extra = [] if "--http-port" in given or "--no-defaults" in given else defaults
+    arguments = [a for a in arguments if a != "--no-defaults"]
+    done = subprocess.run([binary, *arguments, *extra], capture_output=True, text=True, timeout=60,
+                          check=False, env={**os.environ, **(environment or {})})
+    text = done.stderr.strip()
+    sentence = text.splitlines()[-1] if text else ""
+    check(done.returncode != 0, f"{arguments}: exit status 0")
+    check(sentence.startswith("scheduled: "), f"{arguments}: no sentence but {text!r}")
+    for word in words:
+        check(word in sentence, f"{arguments}: {word!r} is not in {sentence!r}")
+    return sentence
+
+
+def wrong_flags(binary):
+    refused(binary, ["--no-such-flag"], "--no-such-flag")
+    refused(binary, ["--http-port", "http", "--metrics-port", "0"], "--http-port", "http")
+    refused(binary, ["--peers", "n1"], "--peers", "n1=host:port")
+    refused(binary, ["--slot-gap", "ten"], "--slot-gap")
+    refused(binary, ["--config", "/no/such/file"], "/no/such/file")
+    refused(binary, [], "HTTP_PORT", environment={"HTTP_PORT": "x"})
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write('no-such-setting = "1"\n')
+        file.flush()
+        refused(binary, ["--config", file.name], "no-such-setting")
+
+
+def strength_of_sources(binary):
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write('node-id = "from-file"\ndata-dir = "from-file"\nhttp-port = 1\n')
+        file.flush()
+        done = subprocess.run(
+            [binary, "--config", file.name, "--node-id", "from-flag", "--check-config"],
+            capture_output=True, text=True, check=True,
+            env={**os.environ, "NODE_ID": "from-env", "DATA_DIR": "from-env"})
+        for line in ('node-id = "from-flag"', 'data-dir = "from-env"', 'http-port = "1"'):
+            check(line in done.stdout, f"{line} is not in {done.stdout}")
+
+
+def port_in_use(binary, folder):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        refused(binary, ["--data-dir", f"{folder}/p1", "--http-port", port, "--metrics-port", "0"],
+                port, "in use")
+        refused(binary, ["--data-dir", f"{folder}/p2", "--node-id", "n1", "--raft-port", port,
+                         "--peers", f"n1=127.0.0.1:{port},n2=127.0.0.1:1,n3=127.0.0.1:2"], port)
+
+
+def directories(binary, folder):
+    cluster = harness.Cluster(binary, size=1)
+    node = cluster.nodes[0]
+    node.start()
+    job = node.create(delay="1h")
+    refused(binary, ["--data-dir", str(node.data)], str(node.data))  # locked by the running one
+    check(node.stop() == 0, "SIGTERM did not end with status 0")
+    refused(binary, ["--data-dir", str(node.data), "--node-id", "other"], "n1", "other")
+    ports = harness.free_ports(3)
+    peers = ",".join(f"n{i + 1}=127.0.0.1:{p}" for i, p in enumerate(ports))
+    refused(binary, ["--data-dir", str(node.data), "--peers", peers], "member")
+    version = node.data / "VERSION"
+    kept = version.read_bytes()
+    version.write_bytes(b"garbage")
+    refused(binary, ["--data-dir", str(node.data)], "VERSION")
+    version.write_bytes(kept)
+    foreign = pathlib.Path(folder) / "foreign"
+    foreign.mkdir()
+    (foreign / "something").write_text("else")
+    refused(binary, ["--data-dir", str(foreign)], str(foreign))
+    damage(binary, node)
+    node.start()
+    check(node.call("GET", f"/jobs/{job['id']}")[0] == 200, "the acknowledged job is gone")
+    cluster.close()
+
+
+def damage(binary, node):
+    """A table file that was changed, and one that is missing, are noticed at the start or reading."""
+    wals = sorted((node.data / "raft").glob("*.log"))
+    check(bool(wals), "there is no write-ahead log to take away")
+    kept = [(wal, wal.read_bytes()) for wal in wals]
+    for wal, _ in kept:
+        wal.unlink()
+    refused(binary, ["--data-dir", str(node.data)], str(node.data))
+    for wal, content in kept:
+        wal.write_bytes(content)
+
+
+def read_only(binary, folder):
+    target = pathlib.Path(folder) / "ro"
+    target.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,ro", "tmpfs", str(target)],
+                             check=False, capture_output=True).returncode == 0
+    if not mounted:
+        print("read-only directory: not shown, mounting is not permitted here")
+        return
+    try:
+        refused(binary, ["--data-dir", f"{target}/data"], f"{target}/data")
+    finally:
+        subprocess.run(["umount", str(target)], check=True)
+
+
+def full_disk(binary, folder):
+    """On a file system that fills up: creates are refused, the node says so, nothing is lost."""
+    target = pathlib.Path(folder) / "full"
+    target.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(target)],
+                             check=False, capture_output=True).returncode == 0
+    if not mounted:
+        print("full disk: not shown, mounting is not permitted here")
+        return
+    try:
+        node = harness.Node(binary, target)
+        node.log_path = pathlib.Path(folder) / "full.log"
+        node.start()
+        acknowledged = []
+        for number in range(2000):
+            status, answer = node.call("POST", "/jobs", {
+                "id": f"job-{number}", "delay": "1h", "payload": {"x": "y" * 60000}}, quiet=True)
+            if status != 200:
+                check(status in (0, 429, 500, 503, 507), f"answered {status}: {answer}")
+                break
+            acknowledged.append(f"job-{number}")
+        else:
+            raise harness.Failure("24 MiB took 2,000 jobs of 60 kB")
+        check(len(acknowledged) > 10, f"only {len(acknowledged)} jobs fitted")
+        if node.running():
+            health = node.call("GET", "/health", quiet=True)
+            check(health[0] in (0, 503), f"/health says {health}")
+            node.kill()
+        subprocess.run(["mount", "-o", "remount,size=200m", str(target)], check=True)
+        node.start()
+        for name in acknowledged:
+            check(node.call("GET", f"/jobs/{name}")[0] == 200, f"{name} was lost")
+        node.kill()
+        print(f"full disk after {len(acknowledged)} jobs: none lost")
+    finally:
+        subprocess.run(["umount", "-l", str(target)], check=True)
+
+
+def main():
+    binary = sys.argv[1]
+    with tempfile.TemporaryDirectory(prefix="scheduled-") as folder:
+        wrong_flags(binary)
+        strength_of_sources(binary)
+        port_in_use(binary, folder)
+        directories(binary, folder)
+        read_only(binary, folder)
+        full_disk(binary, folder)
+    print("every refusal was one sentence and a non-zero exit")
+
+
+if __name__ == "__main__":
+    main()
