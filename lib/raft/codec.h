@@ -1,6 +1,6 @@
 // The wire form of messages, and the byte form of what the core stores. Decoding is total: any
 // bytes give a value or an error, never more memory than the input justifies. The formats are
-// described at the head of codec.cc and frames.cc. Pure functions; no lane.
+// described at the head of codec.cc and in frame.h. Pure functions; no lane.
 #ifndef SCHEDULED_LIB_RAFT_CODEC_H_
 #define SCHEDULED_LIB_RAFT_CODEC_H_
 
@@ -54,6 +54,9 @@ class FrameAssembler {
   absl::StatusOr<std::optional<Message>> Add(std::string frame);
 
  private:
+  static absl::StatusOr<std::optional<Message>> Decode(std::string whole);
+  void Drop();
+
   uint64_t sequence_ = 0;
   uint32_t next_piece_ = 0;  // 0: no incomplete message
   uint32_t pieces_ = 0;

@@ -10,7 +10,6 @@
 #define SCHEDULED_LIB_RAFT_CORE_H_
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +23,7 @@
 #include "raft/progress.h"
 #include "raft/quorum.h"
 #include "raft/reads.h"
+#include "raft/ring.h"
 #include "raft/writes.h"
 
 namespace scheduled::raft {
@@ -37,8 +37,8 @@ struct Recovered {
   // At least the newest configuration at or before `applied` (of a snapshot, or index 0 for one
   // that the cluster was founded with), and every one that the log has after it. Ascending.
   std::vector<ConfigurationAt> configurations;
-  // What the state machine has applied, and how far it is committed therefore. Beyond `last` only
-  // after a snapshot was installed and before the log was reset: then base is this position.
+  // What the state machine has applied, and how far it is committed therefore. In the log, or its
+  // base: where an installed snapshot is ahead of the log, the host first resets the log to it.
   LogPosition applied;
 };
 
@@ -106,6 +106,10 @@ class Core {
   // Of the log's start and all behind it.
   std::optional<Term> TermAt(LogIndex index) const { return log_.TermAt(index); }
 
+  // What a snapshot of the state after the entry at `index` stands for. Precondition: `index` was
+  // handed out to be applied and is not cut.
+  SnapshotMeta DescribeSnapshot(LogIndex index) const;
+
   // Recounts what is kept as a running figure. For tests and simulation; the checks are in the
   // order of the members.
   void CheckInvariants() const;
@@ -131,21 +135,23 @@ class Core {
   // Send times are remembered for this many rounds; an answer to an older one renews no lease.
   static constexpr size_t kRememberedRounds = 512;
 
-  // core.cc: events, deadlines, roles.
+  // core.cc: the frame.
   void On(Message message);
   void On(Propose event);
-  void On(ReadBarrier event);
-  void On(ChangeMembers event);
-  void On(TransferTo event);
   void On(PersistDone event);
   void On(ApplyDone event);
-  void On(EntriesRead event);
   void On(LogCut event);
-  void On(PeerLink event);
-  void On(SnapshotSent event);
-  void On(SnapshotReceived event);
-  void On(SnapshotInstalled event);
   void On(Deadline event);
+  static bool IsPromise(const MessageBody& body);
+  static bool IsFromLeader(const MessageBody& body);
+  bool IsFromLostDisk(const Message& message) const;
+  void AnswerPastTerm(const Message& message);
+  std::optional<ProposalFailure> CannotPropose(size_t bytes) const;
+  void TrimTail();
+  void FlushPersist();
+  void FlushApply();
+  void FlushRole();
+  void SendTo(const NodeId& to, MessageBody body, IoSeq after_io = IoSeq());
   void BecomeFollower(Term term, NodeId leader);
   void BecomePreCandidate();
   void BecomeCandidate(bool transfer);
@@ -154,14 +160,9 @@ class Core {
   bool IsDiskStalled() const;
   void ArmElection(absl::Duration low, absl::Duration high);
   MonoTime NextDeadline() const;
-  void Advance();
-  void FlushPersist();
-  void FlushApply();
-  void FlushRole();
-  void SendTo(const NodeId& to, MessageBody body, IoSeq after_io = IoSeq());
 
-  // election.cc: asking for votes and giving them.
-  void AskForVotes(bool pre, bool transfer, IoSeq after_io);
+  // election.cc
+  void AskForVotes(bool pre, bool transfer);
   void OnVoteRequest(const Message& message, const VoteRequest& request);
   void OnVoteReply(const Message& message, const VoteReply& reply);
   VoteRefusal RefusalOf(const Message& message, const VoteRequest& request) const;
@@ -170,51 +171,74 @@ class Core {
   void RecordVote(const NodeId& voter, Vote vote);
   void DecideElection();
 
-  // follower.cc: taking what a leader sends.
+  // follower.cc
   bool AcceptLeader(const Message& message);
   void OnAppend(const Message& message, AppendRequest& request);
   void OnHeartbeat(const Message& message, const Heartbeat& heartbeat);
   void OnTimeoutNow(const Message& message);
-  void TakeEntries(std::vector<Entry>& entries);
+  bool SkipCommitted(AppendRequest& request);
+  bool TakeEntries(std::vector<Entry>& entries);
   void TruncateFrom(LogIndex index);
   void AppendToLog(Entry entry);
 
-  // leader.cc: replication, commit, heartbeats.
+  // leader.cc
+  void On(EntriesRead event);
+  void On(PeerLink event);
   void OnAppendReply(const Message& message, const AppendReply& reply);
   void OnHeartbeatReply(const Message& message, const HeartbeatReply& reply);
   Progress* FindPeer(const NodeId& id);
+  const Progress* FindPeer(const NodeId& id) const;
   void SyncPeers();
-  void AppendOwn(EntryKind kind, SharedBuffer bytes);
+  LogPosition AppendOwn(EntryKind kind, SharedBuffer bytes);
   void MaybeCommit();
   void CommitThrough(LogIndex index);
   void Replicate();
-  void ReplicateTo(Progress& peer);
-  bool SendAppend(Progress& peer);
-  void SendAppendWith(Progress& peer, std::vector<Entry> entries);
-  void SendCommit(Progress& peer, bool quiet);
+  bool SendNext(Progress& peer);
+  void SendAppend(Progress& peer, std::vector<Entry> entries, bool quiet);
   void BeginRound();
   void OnLeaderDeadline();
   bool HearsQuorum() const;
 
-  // reads.cc: read indexes.
+  // reads.cc
+  void On(ReadBarrier event);
   void OnReadRequest(const Message& message, const ReadRequest& request);
   void OnReadReply(const Message& message, const ReadReply& reply);
+  void Answer(const LeaderRead& read, LogIndex index);
   void ServeReads();
+  Round AckedRound() const;
+  void AssignRound();
   void ForwardReads();
   void FailReads(ReadFailure failure);
   void OnReadDeadline();
-  void Answer(const LeaderRead& read, LogIndex index);
 
-  // transfer.cc: handing leadership over.
+  // transfer.cc
+  void On(TransferTo event);
+  void BeginTransfer(TransferId id, const NodeId& target);
   void AdvanceTransfer();
+  void OnTransferDeadline();
   void EndTransfer(TransferOutcome outcome);
   NodeId MostCaughtUpVoter() const;
   void HandOverIfDiskStalled();
+
+  // members.cc
+  void On(ChangeMembers event);
+
+  // snapshot.cc
+  void On(SnapshotSent event);
+  void On(SnapshotReceived event);
+  void On(SnapshotInstalled event);
+  void OnSnapshotReply(const Message& message, const SnapshotReply& reply);
+
+  // invariants.cc
+  void CheckLeader() const;
+  void CheckCommit() const;
+  void CheckReads() const;
 
   Options options_;
   Random random_;
   MonoTime started_;
   MonoTime now_;
+  LogIndex started_last_;  // of the log that was found; through here it may be on disk alone
 
   HardState hard_state_;
   Log log_;
@@ -223,6 +247,9 @@ class Core {
   LogIndex commit_;         // only grows
   LogIndex apply_through_;  // handed out; <= commit, <= durable; only grows
   LogIndex applied_;        // <= apply_through; only grows
+
+  // A snapshot that the host was asked to install; appends are ignored meanwhile.
+  std::optional<SnapshotMeta> installing_;
 
   Role role_ = Role::kFollower;
   NodeId leader_;  // of the current term; empty: not known
@@ -242,9 +269,9 @@ class Core {
   std::optional<Transfer> transfer_;
   uint64_t last_fetch_ = 0;
 
-  std::deque<OwnProposal> own_proposals_;  // not known to be committed; ascending in index
-  std::deque<LeaderRead> leader_reads_;
-  std::deque<ForwardedRead> forwarded_reads_;
+  Ring<OwnProposal> own_proposals_;  // not known to be committed; ascending in index
+  Ring<LeaderRead> leader_reads_;
+  Ring<ForwardedRead> forwarded_reads_;
   ReadBatch read_batch_;  // the newest that was forwarded
   MonoTime read_batch_due_ = MonoTime::Infinite();
 

@@ -22,6 +22,8 @@ struct RoleChanged {
   Term term;
   NodeId leader;        // empty: not known
   LogIndex term_start;  // leader: its no-op; it has caught up with the past once this is applied
+
+  friend bool operator==(const RoleChanged&, const RoleChanged&) = default;
 };
 
 // One write, all or nothing, in the order of the fields. Writes are made durable in the order of

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "raft/messages.h"
+#include "raft/ring.h"
 
 namespace scheduled::raft {
 
@@ -31,7 +32,7 @@ class Log {
   LogIndex first() const { return base_.index.Next(); }
   LogIndex last() const { return last_; }
   LogPosition last_position() const;
-  LogIndex tail_first() const { return LogIndex(last_.value - size_ + 1); }
+  LogIndex tail_first() const { return LogIndex(last_.value - tail_.size() + 1); }
   const std::vector<TermRun>& runs() const { return runs_; }
 
   // Of `base` and of every entry behind it; nothing for any other index.
@@ -72,17 +73,14 @@ class Log {
     uint64_t weight_through = 0;  // of all entries ever appended, this one included
   };
 
-  Slot& SlotAt(LogIndex index);
-  const Slot& SlotAt(LogIndex index) const;
+  const Slot& SlotAt(LogIndex index) const { return tail_[index.value - tail_first().value]; }
+  LogIndex LastOfRun(std::vector<TermRun>::const_iterator run) const;
   void PopFront();
-  void Grow();
 
   LogPosition base_;
   LogIndex last_;
   std::vector<TermRun> runs_;  // of (base, last]
-  std::vector<Slot> ring_;     // a power of two
-  size_t front_ = 0;           // where the tail's first entry stands in the ring
-  size_t size_ = 0;
+  Ring<Slot> tail_;
   uint64_t weight_before_ = 0;  // weight_through of what came before the tail
 };
 

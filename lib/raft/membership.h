@@ -32,8 +32,8 @@ class Membership {
   void Append(ConfigurationAt configuration);
   // True if the current configuration is another one now.
   bool TruncateFrom(LogIndex index);
-  // Forgets what no truncation can bring back.
-  void CommittedThrough(LogIndex index);
+  // Forgets what neither a truncation nor a snapshot at or behind `index` can ask for.
+  void CutThrough(LogIndex index);
   void ResetTo(ConfigurationAt configuration);
 
  private:

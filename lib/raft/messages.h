@@ -173,6 +173,9 @@ struct Message {
   MessageBody body;
 };
 
+// False for what no correct peer sends, whatever its state; such a message is dropped and counted.
+bool IsWellFormed(const Message& message);
+
 }  // namespace scheduled::raft
 
 #endif  // SCHEDULED_LIB_RAFT_MESSAGES_H_

@@ -12,9 +12,10 @@
 #define SCHEDULED_LIB_RAFT_PROGRESS_H_
 
 #include <cstdint>
-#include <deque>
 
+#include "absl/time/time.h"
 #include "raft/messages.h"
+#include "raft/ring.h"
 
 namespace scheduled::raft {
 
@@ -36,15 +37,16 @@ class Progress {
   // Nothing more may be sent before an answer has come.
   bool IsPaused(size_t max_messages, size_t max_bytes) const;
   // Entries through `last`, of `bytes`, have been sent; with none, last is next - 1.
-  void Sent(LogIndex last, size_t bytes);
+  void Sent(MonoTime now, LogIndex last, size_t bytes);
   // An append was taken, or found durable, through `index`. False if that is nothing new.
-  bool Taken(LogIndex index);
+  bool Taken(MonoTime now, LogIndex index);
   // An append after `previous` was refused; `next_guess` is where the logs may part. False if the
   // answer is stale.
   bool Refused(LogIndex previous, LogIndex next_guess);
-  // It answered a heartbeat: a probe that got no answer was lost. True if appends seem to have been
-  // lost, which a check (an empty append behind the last one sent) will tell.
-  bool AnsweredHeartbeat();
+  // It answered a heartbeat, so it lives: an append that has had no answer for `patience` was lost.
+  // A lost probe may be sent again then. True if a window seems to have been lost: a check (an
+  // empty append behind the last one sent) will tell.
+  bool AnsweredHeartbeat(MonoTime now, absl::Duration patience);
 
   void BecomeProbe();
   void BecomeSnapshot();
@@ -64,12 +66,12 @@ class Progress {
 
   NodeId id_;
   PeerState state_ = PeerState::kProbe;
-  LogIndex match_;                 // only grows: durable there, and equal to ours
-  LogIndex next_;                  // > match
-  bool probe_sent_ = false;        // kProbe
-  std::deque<Inflight> inflight_;  // kReplicate; ascending
+  LogIndex match_;           // only grows: durable there, and equal to ours
+  LogIndex next_;            // > match
+  bool probe_sent_ = false;  // kProbe
+  Ring<Inflight> inflight_;  // kReplicate; ascending
   size_t inflight_bytes_ = 0;
-  LogIndex match_at_heartbeat_;
+  MonoTime stirred_{INT64_MIN};  // when something was sent or taken that an answer is due to
 
  public:
   MonoTime last_active;               // when it last answered anything in this term

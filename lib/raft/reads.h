@@ -4,9 +4,6 @@
 #ifndef SCHEDULED_LIB_RAFT_READS_H_
 #define SCHEDULED_LIB_RAFT_READS_H_
 
-#include <deque>
-#include <vector>
-
 #include "raft/effects.h"
 #include "raft/messages.h"
 

@@ -1,0 +1,71 @@
+// Snapshots, as far as the core has a say: when a peer needs one, whether one that has arrived is
+// still of use, and what the log is after it. Pieces, files and the switch are the host's.
+#include <utility>
+
+#include "base/assert.h"
+#include "raft/core.h"
+
+namespace scheduled::raft {
+
+SnapshotMeta Core::DescribeSnapshot(LogIndex index) const {
+  SCHEDULED_ASSERT(index <= apply_through_, "a snapshot holds what is applied");
+  const std::optional<Term> term = log_.TermAt(index);
+  SCHEDULED_ASSERT(term.has_value(), "a snapshot is taken of what is not cut");
+  const ConfigurationAt& at = membership_.At(index);
+  return SnapshotMeta{LogPosition{index, *term}, at.configuration, at.index};
+}
+
+void Core::OnSnapshotReply(const Message& message, const SnapshotReply& reply) {
+  Progress* peer = role_ == Role::kLeader ? FindPeer(message.from) : nullptr;
+  if (peer == nullptr) return;
+  if (reply.index > log_.last()) {
+    ++dropped_malformed_;
+    return;
+  }
+  peer->last_active = now_;
+}
+
+void Core::On(SnapshotSent event) {
+  Progress* peer = role_ == Role::kLeader ? FindPeer(event.peer) : nullptr;
+  if (peer != nullptr) peer->SnapshotEnded(event.index, event.installed);
+}
+
+void Core::On(SnapshotReceived event) {
+  // A transfer of an earlier term has no standing any more; a later leader sends its own.
+  if (event.term != hard_state_.term || role_ != Role::kFollower || installing_) return;
+  if (!leader_.empty() && leader_ != event.from) return;
+  if (event.meta.at.index <= commit_) {
+    // It knows all of it. What it has is news to the sender.
+    Probe("raft.snapshot-behind-commit");
+    SendTo(event.from, AppendReply{true, commit_, LogIndex(), LogPosition()},
+           writes_.SeqFor(commit_));
+    return;
+  }
+  installing_ = event.meta;
+  effects_.install = InstallSnapshot{event.from, event.transfer, std::move(event.meta)};
+}
+
+void Core::On(SnapshotInstalled event) {
+  SCHEDULED_ASSERT(installing_ == event.meta, "what was asked for has been installed");
+  SCHEDULED_ASSERT(event.meta.at.index > commit_, "a snapshot never goes behind commit");
+  SCHEDULED_ASSERT(event.meta.at.term <= hard_state_.term, "a snapshot is of the past");
+  installing_.reset();
+  const LogIndex index = event.meta.at.index;
+  while (!own_proposals_.empty() && own_proposals_.front().at.index <= index) {
+    effects_.proposals_failed.push_back(
+        ProposalFailed{own_proposals_.front().id, ProposalFailure::kUnknown});
+    own_proposals_.pop_front();
+  }
+  log_.ResetTo(event.meta.at);
+  writes_.Reset(index);
+  membership_.ResetTo(
+      ConfigurationAt{event.meta.configuration_index, std::move(event.meta.configuration)});
+  configuration_changed_ = true;
+  commit_ = index;
+  apply_through_ = index;
+  applied_ = index;
+  if (leader_.empty()) return;
+  SendTo(leader_, AppendReply{true, index, LogIndex(), LogPosition()}, writes_.HardStateSeq());
+}
+
+}  // namespace scheduled::raft
