@@ -55,7 +55,7 @@ absl::Status WriteFileDurably(rocksdb::Env* env, const std::string& path, std::s
   if (status.ok()) status = file->Close();
   if (status.ok()) status = env->RenameFile(beside, path);
   if (!status.ok()) return ToStatus(status, "cannot write", path);
-  return SyncDirectory(env, ParentOf(path));
+  return SyncParentOf(env, path);
 }
 
 absl::StatusOr<std::string> ReadWholeFile(rocksdb::Env* env, const std::string& path) {
@@ -77,7 +77,7 @@ absl::StatusOr<std::vector<std::string>> ListDirectory(rocksdb::Env* env, const 
 absl::Status CreateDirectoryDurably(rocksdb::Env* env, const std::string& dir) {
   const rocksdb::Status status = env->CreateDirIfMissing(dir);
   if (!status.ok()) return ToStatus(status, "cannot create", dir);
-  return SyncDirectory(env, ParentOf(dir));
+  return SyncParentOf(env, dir);
 }
 
 absl::Status SyncDirectory(rocksdb::Env* env, const std::string& dir) {
@@ -87,16 +87,25 @@ absl::Status SyncDirectory(rocksdb::Env* env, const std::string& dir) {
   return ToStatus(status, "cannot sync", dir);
 }
 
+absl::Status SyncParentOf(rocksdb::Env* env, const std::string& path) {
+  return SyncDirectory(env, ParentOf(path));
+}
+
+absl::Status SyncFile(rocksdb::Env* env, const std::string& path) {
+  std::unique_ptr<rocksdb::WritableFile> file;
+  rocksdb::Status status = env->ReopenWritableFile(path, &file, rocksdb::EnvOptions());
+  if (status.ok()) status = file->Sync();
+  if (status.ok()) status = file->Close();
+  return ToStatus(status, "cannot sync", path);
+}
+
 absl::Status SyncFilesIn(rocksdb::Env* env, const std::string& dir) {
   absl::StatusOr<std::vector<std::string>> names = ListDirectory(env, dir);
   if (!names.ok()) return names.status();
   for (const std::string& name : *names) {
-    const std::string path = absl::StrCat(dir, "/", name);
-    std::unique_ptr<rocksdb::WritableFile> file;
-    rocksdb::Status status = env->ReopenWritableFile(path, &file, rocksdb::EnvOptions());
-    if (status.ok()) status = file->Sync();
-    if (status.ok()) status = file->Close();
-    if (!status.ok()) return ToStatus(status, "cannot sync", path);
+    if (absl::Status status = SyncFile(env, absl::StrCat(dir, "/", name)); !status.ok()) {
+      return status;
+    }
   }
   return SyncDirectory(env, dir);
 }

@@ -34,6 +34,12 @@ absl::Status CreateDirectoryDurably(rocksdb::Env* env, const std::string& dir);
 // Makes the names within `dir` durable.
 absl::Status SyncDirectory(rocksdb::Env* env, const std::string& dir);
 
+// Makes the name of `path` durable, and that of whatever else lies beside it.
+absl::Status SyncParentOf(rocksdb::Env* env, const std::string& path);
+
+// Makes what the file holds durable.
+absl::Status SyncFile(rocksdb::Env* env, const std::string& path);
+
 // Makes durable every file directly in `dir`, and the names of all.
 absl::Status SyncFilesIn(rocksdb::Env* env, const std::string& dir);
 

@@ -11,6 +11,7 @@
 #include "storage/log_record.h"
 #include "storage/log_state.h"
 #include "storage/rocks_log_store.h"
+#include "storage/torn_tail.h"
 
 namespace scheduled {
 namespace {
@@ -74,9 +75,8 @@ absl::StatusOr<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(const std::st
   std::unique_ptr<RocksLogStore> store(new RocksLogStore(dir, resources.env(), options));
   if (absl::Status status = CreateDirectoryDurably(store->env_, dir); !status.ok()) return status;
   if (absl::Status status = store->CheckMarkBeforeOpen(); !status.ok()) return status;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(resources.LogOptions(&store->latch_), dir, &db);
-  store->db_.reset(db);
+  const rocksdb::Status opened =
+      OpenTrimmingTornTail(resources.LogOptions(&store->latch_), dir, &store->db_);
   if (!opened.ok()) return FromRocks(opened, absl::StrCat("cannot open the log in ", dir));
   if (absl::Status status = store->CheckMarkAfterOpen(); !status.ok()) return status;
   if (absl::Status status = store->WriteMark(); !status.ok()) return status;

@@ -9,6 +9,7 @@
 #include "storage/applied_row.h"
 #include "storage/durable_file.h"
 #include "storage/rocks_table_store.h"
+#include "storage/torn_tail.h"
 
 namespace scheduled {
 namespace {
@@ -51,6 +52,11 @@ absl::Status RocksTableStore::OpenCurrent() {
   // The first generation begins empty, and a crash may have come before its first file; a later one
   // was complete before GENERATION named it.
   const bool may_be_new = generation_ == 1;
+  if (may_be_new) {
+    // The database would create its directory, but not make the name durable.
+    absl::Status status = CreateDirectoryDurably(resources_.env(), GenerationDir(1));
+    if (!status.ok()) return status;
+  }
   absl::StatusOr<std::unique_ptr<rocksdb::DB>> db =
       OpenDatabase(GenerationDir(generation_), may_be_new);
   if (!db.ok()) return db.status();
@@ -107,16 +113,15 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> RocksTableStore::OpenDatabase(const
                                                                            bool create) const {
   rocksdb::Options options = resources_.TableOptions(&latch_);
   options.create_if_missing = create;
-  rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(options, path, &db);
-  std::unique_ptr<rocksdb::DB> owner(db);
+  std::unique_ptr<rocksdb::DB> db;
+  const rocksdb::Status status = OpenTrimmingTornTail(options, path, &db);
   // A directory without a database is reported as a wrong argument.
   if (status.IsInvalidArgument() || status.IsNotFound() || status.IsPathNotFound()) {
     return absl::DataLossError(
         absl::StrCat("the tables in ", path, " are incomplete: ", status.ToString()));
   }
   if (!status.ok()) return FromRocks(status, absl::StrCat("cannot open the tables in ", path));
-  return owner;
+  return db;
 }
 
 absl::StatusOr<LogPosition> RocksTableStore::AppliedIn(rocksdb::DB* db, bool durable) const {
@@ -139,6 +144,9 @@ absl::Status RocksTableStore::Checkpoint(const std::string& dir) {
   // Flushes first, since there is no log to copy: 0 means always.
   if (status.ok()) status = checkpoint->CreateCheckpoint(dir, /*log_size_for_flush=*/0);
   if (!status.ok()) return latch_.Fail(FromRocks(status, "cannot copy the tables"));
+  if (absl::Status synced = SyncParentOf(resources_.env(), dir); !synced.ok()) {
+    return latch_.Fail(synced);
+  }
   return latch_.status();
 }
 
