@@ -1,0 +1,549 @@
+// The machinery of the small world: what a host does for a core, done on virtual time.
+#include "raft/cluster_harness.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include "base/assert.h"
+#include "raft/codec.h"
+#include "raft/print.h"
+
+namespace scheduled::raft {
+
+const Entry* Disk::Find(LogIndex index) const {
+  if (index <= base.index || index > last()) return nullptr;
+  return &entries[index.value - base.index.value - 1];
+}
+
+void Disk::Write(const Persist& persist) {
+  if (persist.hard_state) {
+    SCHEDULED_ASSERT(persist.hard_state->term >= hard_state.term, "a durable term never falls");
+    SCHEDULED_ASSERT(persist.hard_state->term > hard_state.term || hard_state.vote.empty() ||
+                         persist.hard_state->vote == hard_state.vote,
+                     "a durable vote never changes");
+    hard_state = *persist.hard_state;
+  }
+  if (persist.truncate_from) {
+    SCHEDULED_ASSERT(*persist.truncate_from > base.index && *persist.truncate_from <= last(),
+                     "a truncation is within the log");
+    entries.resize(persist.truncate_from->value - base.index.value - 1);
+  }
+  for (const Entry& entry : persist.entries) {
+    SCHEDULED_ASSERT(entry.index == last().Next(), "entries are written without a gap");
+    SCHEDULED_ASSERT(entry.term <= hard_state.term, "the term is durable before its entries");
+    entries.push_back(entry);
+  }
+}
+
+World::World(WorldOptions options) : options_(std::move(options)), random_(options_.seed) {
+  nodes_.resize(static_cast<size_t>(options_.nodes) + 1);
+  Configuration founded;
+  if (options_.founded) {
+    founded = *options_.founded;
+  } else {
+    for (int i = 1; i <= options_.nodes; ++i) {
+      founded.voters.push_back(Member{Name(i), "", DiskId(static_cast<uint64_t>(i))});
+    }
+    founded.Sort();
+  }
+  for (int i = 1; i <= options_.nodes; ++i) {
+    Node& node = nodes_[i];
+    node.id = Name(i);
+    node.disk_id = DiskId(static_cast<uint64_t>(i));
+    if (founded.IsMember(node.id)) node.disk.base_configuration.configuration = founded;
+    node.offset = random_.Between(int64_t{0}, int64_t{1} << 40);
+    if (options_.drift) node.drift_ppm = random_.Between(int64_t{-9900}, int64_t{9900});
+  }
+  for (int i = 1; i <= options_.nodes; ++i) Start(i);
+}
+
+World::~World() = default;
+
+NodeId World::Name(int node) { return NodeId("n" + std::to_string(node)); }
+int World::Number(const NodeId& id) const { return std::stoi(id.value.substr(1)); }
+
+Core& World::core(int node) {
+  SCHEDULED_ASSERT(IsUp(node), "the node is up");
+  return *nodes_[node].core;
+}
+
+// --- Time ---
+
+void World::PostAt(MonoTime at, std::function<void()> run) {
+  heap_.push(Happening{std::max(at, now_), ++sequence_, std::move(run)});
+}
+void World::Post(absl::Duration after, std::function<void()> run) {
+  PostAt(now_ + after, std::move(run));
+}
+void World::PostTo(int node, absl::Duration after, std::function<void(Node&)> run) {
+  Post(after, [this, node, life = nodes_[node].life, run = std::move(run)] {
+    if (nodes_[node].life == life && nodes_[node].core) run(nodes_[node]);
+  });
+}
+
+bool World::RunOne() {
+  if (heap_.empty()) return false;
+  Happening next = heap_.top();
+  heap_.pop();
+  now_ = next.at;
+  ++events_;
+  next.run();
+  CheckLeases();
+  return true;
+}
+
+void World::Run(absl::Duration duration) {
+  const MonoTime end = now_ + duration;
+  while (!heap_.empty() && heap_.top().at <= end) RunOne();
+  now_ = end;
+}
+
+bool World::RunUntil(const std::function<bool()>& done, absl::Duration limit) {
+  const MonoTime end = now_ + limit;
+  while (!done()) {
+    if (heap_.empty() || heap_.top().at > end) return false;
+    RunOne();
+  }
+  return true;
+}
+
+MonoTime World::Local(const Node& node, MonoTime t) const {
+  return MonoTime{node.offset + t.nanos + t.nanos / 1'000'000 * node.drift_ppm};
+}
+MonoTime World::True(const Node& node, MonoTime local) const {
+  const int64_t nanos = local.nanos - node.offset;
+  return MonoTime{nanos / (1'000'000 + node.drift_ppm) * 1'000'000 + 1'000'000};
+}
+
+// --- Nodes ---
+
+void World::Start(int number) {
+  Node& node = nodes_[number];
+  Options options;
+  options.self = node.id;
+  options.disk = node.disk_id;
+  options.seed = random_.Next();
+  if (options_.tune) options_.tune(options);
+  Recovered recovered;
+  recovered.hard_state = node.disk.hard_state;
+  recovered.base = node.disk.base;
+  recovered.last = node.disk.last();
+  recovered.applied = node.disk.flushed;
+  if (!node.disk.base_configuration.configuration.empty()) {
+    recovered.configurations.push_back(node.disk.base_configuration);
+  }
+  for (const Entry& entry : node.disk.entries) {
+    if (recovered.terms.empty() || recovered.terms.back().term != entry.term) {
+      recovered.terms.push_back(TermRun{entry.term, entry.index});
+    }
+    if (entry.kind == EntryKind::kConfiguration) {
+      recovered.configurations.push_back(
+          ConfigurationAt{entry.index, *DecodeConfiguration(entry.bytes.view())});
+    }
+  }
+  ++node.life;
+  node.writes.clear();
+  node.held.clear();
+  node.writing = false;
+  node.stalled = false;
+  node.done = IoSeq();
+  node.deadline = MonoTime::Infinite();
+  node.applied_through = node.disk.flushed.index;
+  node.applying_through = node.applied_through;
+  while (!node.applied.empty() && node.applied.back().index > node.applied_through) {
+    node.applied.pop_back();
+  }
+  node.seen_commit = LogIndex();
+  node.core = std::make_unique<Core>(options, recovered, Local(node, now_));
+  Pump(number);
+}
+
+void World::Crash(int number) {
+  Node& node = nodes_[number];
+  if (!node.core) return;
+  node.core.reset();
+  ++node.life;
+  // Of what was not synced, some may have reached the disk: a prefix, in order.
+  const size_t survived = random_.Uniform(node.writes.size() + 1);
+  for (size_t i = 0; i < survived; ++i) node.disk.Write(node.writes[i]);
+  node.writes.clear();
+  node.held.clear();
+}
+
+void World::Restart(int number) {
+  Crash(number);
+  Start(number);
+}
+
+void World::RestartWithEmptyDisk(int number, DiskId disk) {
+  Crash(number);
+  Node& node = nodes_[number];
+  const ConfigurationAt configuration = node.disk.base_configuration;
+  node.disk = Disk{};
+  node.disk.base_configuration.configuration = configuration.configuration;
+  node.disk_id = disk;
+  node.applied.clear();
+  node.seen_term = Term();
+  node.votes.clear();
+  Start(number);
+}
+
+void World::ResumeDisk(int number) {
+  nodes_[number].stalled = false;
+  StartWrite(number);
+}
+
+void World::Flush(int number) {
+  Node& node = nodes_[number];
+  const LogIndex at = node.applied_through;
+  if (at <= node.disk.flushed.index) return;
+  node.disk.flushed = LogPosition{at, *core(number).TermAt(at)};
+}
+
+void World::Cut(int number, LogIndex through) {
+  Node& node = nodes_[number];
+  Flush(number);
+  through = std::min(through, node.disk.flushed.index);
+  if (through <= node.disk.base.index) return;
+  const SnapshotMeta meta = node.core->DescribeSnapshot(through);
+  node.disk.entries.erase(
+      node.disk.entries.begin(),
+      node.disk.entries.begin() +
+          static_cast<std::ptrdiff_t>(through.value - node.disk.base.index.value));
+  node.disk.base = meta.at;
+  node.disk.base_configuration = ConfigurationAt{meta.configuration_index, meta.configuration};
+  Step(number, LogCut{through});
+}
+
+int World::Leader() const {
+  int leader = 0;
+  for (int i = 1; i <= options_.nodes; ++i) {
+    if (!IsUp(i) || nodes_[i].core->role() != Role::kLeader) continue;
+    if (leader == 0 || nodes_[i].core->term() > nodes_[leader].core->term()) leader = i;
+  }
+  return leader;
+}
+
+int World::AwaitLeader(absl::Duration limit) {
+  const bool found = RunUntil(
+      [this] {
+        const int leader = Leader();
+        return leader != 0 && nodes_[leader].applied_through >= core(leader).status().term_start;
+      },
+      limit);
+  if (!found) throw std::runtime_error("no leader came:\n" + Describe());
+  return Leader();
+}
+
+bool World::AwaitApplied(LogIndex index, absl::Duration limit) {
+  return RunUntil(
+      [this, index] {
+        for (int i = 1; i <= options_.nodes; ++i) {
+          if (IsUp(i) && nodes_[i].applied_through < index) return false;
+        }
+        return true;
+      },
+      limit);
+}
+
+std::vector<std::string> World::AppliedCommands(int node) const {
+  std::vector<std::string> commands;
+  for (const Entry& entry : nodes_[node].applied) {
+    if (entry.kind == EntryKind::kCommand) commands.emplace_back(entry.bytes.view());
+  }
+  return commands;
+}
+
+// --- Requests ---
+
+void World::Step(int number, Event event) {
+  Node& node = nodes_[number];
+  node.core->Step(Local(node, now_), std::move(event));
+  Pump(number);
+}
+
+ProposalId World::Propose(int node, const std::string& command) {
+  return ProposeMany(node, {command}).front();
+}
+
+std::vector<ProposalId> World::ProposeMany(int node, const std::vector<std::string>& commands) {
+  raft::Propose propose;
+  std::vector<ProposalId> ids;
+  for (const std::string& command : commands) {
+    const ProposalId id(++last_id_);
+    ids.push_back(id);
+    proposals_[id] = PendingProposal{command, std::nullopt, std::nullopt, node};
+    propose.batch.push_back(Proposal{id, SharedBuffer(command)});
+  }
+  Step(node, std::move(propose));
+  return ids;
+}
+
+ReadId World::Read(int node) {
+  const ReadId id(++last_id_);
+  reads_[id].at_least = acknowledged_;
+  Step(node, ReadBarrier{id});
+  return id;
+}
+
+TransferId World::Transfer(int node, int target) {
+  const TransferId id(++last_id_);
+  Step(node, TransferTo{id, target == 0 ? NodeId() : Name(target)});
+  return id;
+}
+
+ProposalId World::Change(int node, std::vector<MemberChange> changes) {
+  const ProposalId id(++last_id_);
+  proposals_[id] = PendingProposal{"", std::nullopt, std::nullopt, node};
+  Step(node, ChangeMembers{id, std::move(changes)});
+  return id;
+}
+
+World::Outcome World::outcome(ProposalId id) const {
+  const PendingProposal& proposal = proposals_.at(id);
+  if (proposal.failure) {
+    return IsDefinitelyNotApplied(*proposal.failure) ? Outcome::kRefused : Outcome::kUnknown;
+  }
+  if (!proposal.at) return Outcome::kPending;
+  const auto committed = truth_.find(proposal.at->index);
+  if (committed == truth_.end()) return Outcome::kPending;
+  return committed->second.term == proposal.at->term ? Outcome::kCommitted : Outcome::kRefused;
+}
+
+std::optional<ProposalFailure> World::failure(ProposalId id) const {
+  return proposals_.at(id).failure;
+}
+std::optional<LogIndex> World::read_index(ReadId id) const { return reads_.at(id).index; }
+std::optional<ReadFailure> World::read_failure(ReadId id) const { return reads_.at(id).failure; }
+std::optional<TransferOutcome> World::transfer_outcome(TransferId id) const {
+  const auto found = transfers_.find(id);
+  return found == transfers_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool World::Commit(int node, const std::string& command) {
+  const ProposalId id = Propose(node, command);
+  return RunUntil([&] { return outcome(id) != Outcome::kPending; }) &&
+         outcome(id) == Outcome::kCommitted;
+}
+
+// --- What a host does ---
+
+void World::Pump(int number) {
+  Node& node = nodes_[number];
+  Effects& effects = node.core->Drain();
+  CheckNode(number);
+  Act(number, effects);
+}
+
+void World::Act(int number, Effects& effects) {
+  Node& node = nodes_[number];
+  if (effects.persist) {
+    node.writes.push_back(std::move(*effects.persist));
+    StartWrite(number);
+  }
+  for (Send& send : effects.sends) {
+    if (send.after_io > node.done) {
+      node.held.push_back(std::move(send));
+    } else {
+      Transmit(std::move(send.message));
+    }
+  }
+  for (const Proposed& each : effects.proposed) proposals_[each.id].at = each.at;
+  for (const ProposalFailed& each : effects.proposals_failed) {
+    proposals_[each.id].failure = each.failure;
+  }
+  for (const ReadReady& each : effects.reads_ready) {
+    reads_[each.id].index = each.index;
+    CheckReadIndex(reads_[each.id]);
+  }
+  for (const ReadFailed& each : effects.reads_failed) reads_[each.id].failure = each.failure;
+  for (const TransferEnded& each : effects.transfers_ended) transfers_[each.id] = each.outcome;
+  if (effects.apply) Apply(number, *effects.apply);
+  for (const FetchEntries& fetch : effects.fetches) AnswerFetch(number, fetch);
+  for (const SendSnapshot& wanted : effects.send_snapshots) StartSnapshot(number, wanted);
+  if (effects.install) {
+    PostTo(number, absl::Milliseconds(2), [this, number, meta = effects.install->meta](Node&) {
+      InstallSnapshotAt(number, meta);
+    });
+  }
+  if (effects.next_deadline == MonoTime::Infinite()) {
+    node.deadline = MonoTime::Infinite();
+  } else if (const MonoTime at = True(node, effects.next_deadline); at != node.deadline) {
+    node.deadline = at;
+    PostTo(number, at - now_, [this, number, at](Node& woken) {
+      if (woken.deadline != at) return;
+      woken.deadline = MonoTime::Infinite();
+      Step(number, Deadline{});
+    });
+  }
+}
+
+void World::StartWrite(int number) {
+  Node& node = nodes_[number];
+  if (node.writing || node.writes.empty() || node.stalled || !node.core) return;
+  node.writing = true;
+  PostTo(number, random_.Between(options_.sync_min, options_.sync_max), [this, number](Node& each) {
+    each.writing = false;
+    if (!each.stalled) FinishWrite(number);
+  });
+}
+
+// One sync takes all that waited when it began; here: some of what waits when it ends.
+void World::FinishWrite(int number) {
+  Node& node = nodes_[number];
+  const size_t count = 1 + random_.Uniform(node.writes.size());
+  for (size_t i = 0; i < count; ++i) {
+    node.disk.Write(node.writes.front());
+    node.done = node.writes.front().io_seq;
+    node.writes.pop_front();
+  }
+  while (!node.held.empty() && node.held.front().after_io <= node.done) {
+    Message message = std::move(node.held.front().message);
+    node.held.pop_front();
+    Transmit(std::move(message));
+  }
+  StartWrite(number);
+  Step(number, PersistDone{node.done});
+}
+
+void World::Transmit(Message message) {
+  CheckSend(nodes_[Number(message.from)], message);
+  ++messages_sent_;
+  const int from = Number(message.from);
+  const int to = Number(message.to);
+  if (to > options_.nodes || cut_links_.count({from, to}) > 0) return;
+  if (drop_if_ && drop_if_(message)) return;
+  if (hold_if_ && hold_if_(message)) {
+    held_.push_back(std::move(message));
+    return;
+  }
+  if (random_.Chance(static_cast<uint64_t>(options_.drop_per_mille), 1000)) return;
+  const int copies =
+      random_.Chance(static_cast<uint64_t>(options_.duplicate_per_mille), 1000) ? 2 : 1;
+  const SharedBuffer bytes(EncodeMessage(message));
+  for (int i = 0; i < copies; ++i) {
+    absl::Duration latency = random_.Between(options_.latency_min, options_.latency_max);
+    if (random_.Chance(static_cast<uint64_t>(options_.delay_per_mille), 1000)) {
+      latency += random_.Between(absl::ZeroDuration(), absl::Milliseconds(200));
+    }
+    Post(latency, [this, bytes] { Deliver(*DecodeMessage(bytes)); });
+  }
+}
+
+void World::Deliver(Message message) {
+  const int to = Number(message.to);
+  if (!IsUp(to)) return;
+  if (observer_) observer_(message);
+  Step(to, std::move(message));
+}
+
+void World::Apply(int number, ApplyRange range) {
+  SCHEDULED_ASSERT(range.from == nodes_[number].applying_through.Next(),
+                   "ranges to apply follow each other");
+  nodes_[number].applying_through = range.to;
+  PostTo(number, options_.apply, [this, number, range](Node& node) {
+    std::vector<Entry> entries;
+    for (LogIndex i = range.from; i <= range.to; i = i.Next()) {
+      entries.clear();
+      node.core->CopyEntries(i, i, SIZE_MAX, &entries);
+      const Entry* stored = node.disk.Find(i);
+      SCHEDULED_ASSERT(stored != nullptr, "what is applied is durable here");
+      SCHEDULED_ASSERT(entries.empty() || entries.front() == *stored, "disk and memory agree");
+      CheckApplied(number, *stored);
+      node.applied.push_back(*stored);
+      node.applied_through = i;
+    }
+    Step(number, ApplyDone{range.to});
+  });
+}
+
+void World::AnswerFetch(int number, const FetchEntries& fetch) {
+  PostTo(number, options_.apply, [this, number, fetch](Node& node) {
+    EntriesRead read{fetch.fetch, true, {}};
+    size_t bytes = 0;
+    for (LogIndex i = fetch.from; i <= fetch.to; i = i.Next()) {
+      const Entry* entry = node.disk.Find(i);
+      if (entry == nullptr) break;
+      bytes += EntryWeight(*entry);
+      if (!read.entries.empty() && bytes > fetch.max_bytes) break;
+      read.entries.push_back(*entry);
+    }
+    read.found = !read.entries.empty();
+    Step(number, std::move(read));
+  });
+}
+
+// The whole transfer in one step of time: it succeeds if both ends live and the link holds.
+void World::StartSnapshot(int number, const SendSnapshot& wanted) {
+  PostTo(number, absl::Milliseconds(1), [this, number, wanted](Node& node) {
+    Flush(number);
+    const SnapshotMeta meta = node.core->DescribeSnapshot(node.applied_through);
+    const Term term = node.core->term();
+    const int to = Number(wanted.peer);
+    const bool reachable = IsUp(to) && cut_links_.count({number, to}) == 0;
+    if (reachable) {
+      Step(to, SnapshotReceived{node.id, term, TransferId(++last_id_), meta});
+    }
+    PostTo(number, absl::Milliseconds(10), [this, number, to, meta, reachable](Node&) {
+      Step(number, SnapshotSent{Name(to), meta.at.index, reachable});
+    });
+  });
+}
+
+void World::InstallSnapshotAt(int number, const SnapshotMeta& meta) {
+  Node& node = nodes_[number];
+  for (const Persist& write : node.writes) node.disk.Write(write);
+  if (!node.writes.empty()) node.done = node.writes.back().io_seq;
+  node.writes.clear();
+  node.disk.base = meta.at;
+  node.disk.base_configuration = ConfigurationAt{meta.configuration_index, meta.configuration};
+  node.disk.entries.clear();
+  node.disk.flushed = meta.at;
+  node.applied.clear();
+  for (const auto& [index, entry] : truth_) {
+    if (index <= meta.at.index) node.applied.push_back(entry);
+  }
+  node.applied_through = meta.at.index;
+  node.applying_through = meta.at.index;
+  if (node.done != IoSeq()) node.core->Step(Local(node, now_), PersistDone{node.done});
+  Step(number, SnapshotInstalled{meta});
+}
+
+// --- Network ---
+
+void World::CutLink(int from, int to) { cut_links_.insert({from, to}); }
+
+void World::Isolate(int node) {
+  for (int other = 1; other <= options_.nodes; ++other) {
+    if (other == node) continue;
+    CutLink(node, other);
+    CutLink(other, node);
+  }
+}
+
+void World::Partition(const std::vector<int>& a, const std::vector<int>& b) {
+  for (int x : a) {
+    for (int y : b) {
+      CutLink(x, y);
+      CutLink(y, x);
+    }
+  }
+}
+
+void World::SetNoise(int drop_per_mille, int duplicate_per_mille, int delay_per_mille) {
+  options_.drop_per_mille = drop_per_mille;
+  options_.duplicate_per_mille = duplicate_per_mille;
+  options_.delay_per_mille = delay_per_mille;
+}
+
+std::string World::Describe() const {
+  std::string out = "at " + absl::FormatDuration(elapsed()) + "\n";
+  for (int i = 1; i <= options_.nodes; ++i) {
+    out += nodes_[i].id.value + " ";
+    out += IsUp(i) ? DebugString(*nodes_[i].core) : std::string("down\n");
+  }
+  return out;
+}
+
+}  // namespace scheduled::raft

@@ -1,0 +1,103 @@
+// What must hold in the whole world after every event, whatever goes wrong in it. Asserted, so that
+// a failure stops where it happens; the random schedules turn it into a message with the seed.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "raft/cluster_harness.h"
+
+namespace scheduled::raft {
+
+// A node's own figures, and what never goes back.
+void World::CheckNode(int number) {
+  Node& node = nodes_[number];
+  node.core->CheckInvariants();
+  const Status status = node.core->status();
+  SCHEDULED_ASSERT(status.dropped_malformed == 0, "correct peers send nothing malformed");
+  SCHEDULED_ASSERT(status.commit >= node.seen_commit, "commit never goes back");
+  node.seen_commit = status.commit;
+  if (status.role == Role::kLeader) CheckLeader(number);
+}
+
+// One leader in a term, and it has everything that was ever committed.
+void World::CheckLeader(int number) {
+  const Node& node = nodes_[number];
+  const auto [known, fresh] = leaders_.try_emplace(node.core->term(), node.id);
+  SCHEDULED_ASSERT(known->second == node.id, "one leader in a term");
+  SCHEDULED_ASSERT(node.disk.hard_state.term >= node.core->term(),
+                   "a leader's term and vote are durable");
+  if (!fresh) return;
+  for (const auto& [index, entry] : truth_) {
+    const std::optional<Term> term = node.core->TermAt(index);
+    // What is cut was applied here, and compared then.
+    SCHEDULED_ASSERT(index < node.core->status().first || term == entry.term,
+                     "a new leader has all that was committed");
+  }
+}
+
+// Nothing is spoken of before it is durable.
+void World::CheckSend(const Node& node, const Message& message) {
+  const HardState& durable = node.disk.hard_state;
+  if (const auto* vote = std::get_if<VoteReply>(&message.body);
+      vote && vote->granted && !vote->pre) {
+    SCHEDULED_ASSERT(durable.term > vote->campaign_term ||
+                         (durable.term == vote->campaign_term && durable.vote == message.to),
+                     "a vote is durable before it is sent");
+    Node& voter = nodes_[Number(node.id)];
+    const auto given = voter.votes.try_emplace(vote->campaign_term, message.to);
+    SCHEDULED_ASSERT(given.first->second == message.to, "a vote is given once in a term");
+  }
+  if (const auto* request = std::get_if<VoteRequest>(&message.body); request && !request->pre) {
+    SCHEDULED_ASSERT(durable.term >= request->campaign_term,
+                     "a candidate's own vote is durable before it asks");
+    Node& voter = nodes_[Number(node.id)];
+    const auto given = voter.votes.try_emplace(request->campaign_term, node.id);
+    SCHEDULED_ASSERT(given.first->second == node.id, "a vote is given once in a term");
+  }
+  if (const auto* reply = std::get_if<AppendReply>(&message.body); reply && reply->taken) {
+    SCHEDULED_ASSERT(durable.term >= message.term, "the term of an ack is durable");
+    SCHEDULED_ASSERT(node.disk.last() >= reply->match || durable.term > message.term,
+                     "no ack beyond what is durable");
+  }
+}
+
+// While a lease holds by its holder's own clock, nobody leads in a later term.
+void World::CheckLeases() {
+  for (int holder = 1; holder <= options_.nodes; ++holder) {
+    if (!IsUp(holder) || nodes_[holder].core->role() != Role::kLeader) continue;
+    if (!nodes_[holder].core->LeaseValid(Local(nodes_[holder], now_))) continue;
+    for (int other = 1; other <= options_.nodes; ++other) {
+      if (other == holder || !IsUp(other)) continue;
+      SCHEDULED_ASSERT(nodes_[other].core->role() != Role::kLeader ||
+                           nodes_[other].core->term() < nodes_[holder].core->term(),
+                       "no later leader while a lease holds");
+    }
+  }
+}
+
+// State machine safety; and what is applied anywhere is on the disks of a majority.
+void World::CheckApplied(int number, const Entry& entry) {
+  const auto [known, fresh] = truth_.try_emplace(entry.index, entry);
+  SCHEDULED_ASSERT(known->second == entry, "every node applies the same entry at an index");
+  acknowledged_ = std::max(acknowledged_, entry.index);
+  if (!fresh) return;
+  const ConfigurationAt* at = nullptr;
+  const SnapshotMeta meta = nodes_[number].core->DescribeSnapshot(entry.index);
+  (void)at;
+  for (const auto* voters : {&meta.configuration.voters, &meta.configuration.old_voters}) {
+    size_t have = 0;
+    for (const Member& voter : *voters) {
+      const Disk& disk = nodes_[Number(voter.id)].disk;
+      const Entry* stored = disk.Find(entry.index);
+      have += entry.index <= disk.base.index || (stored != nullptr && *stored == entry);
+    }
+    SCHEDULED_ASSERT(voters->empty() || 2 * have > voters->size(),
+                     "what is applied is durable at a majority");
+  }
+}
+
+void World::CheckReadIndex(const PendingRead& read) {
+  SCHEDULED_ASSERT(*read.index >= read.at_least,
+                   "a read sees everything that was acknowledged before it began");
+}
+
+}  // namespace scheduled::raft
