@@ -228,14 +228,15 @@ TEST_CASE("wall timers of a thread lane follow a step of the clock back") {
 TEST_CASE("timers get their turn between the posted tasks of a busy thread lane, and these too") {
   ThreadRuntime runtime;
   auto lane = runtime.NewLane("fair");
+  const MonoTime past = runtime.clock().MonoNow();  // so each timer is due when it is posted
   int timers = 0, tasks = 0, tasks_at_second_timer = -1;
   Event done;
   std::function<void()> timer = [&] {
     if (++timers == 2) tasks_at_second_timer = tasks;
-    if (timers < 50) lane->PostAt(runtime.clock().MonoNow(), [&] { timer(); });
+    if (timers < 50) lane->PostAt(past, [&] { timer(); });
   };
   lane->Post([&] {
-    lane->PostAt(runtime.clock().MonoNow(), [&] { timer(); });
+    lane->PostAt(past, [&] { timer(); });
     for (int i = 0; i < 1'000; ++i) lane->Post([&] { ++tasks; });
     lane->Post([&] { done.Set(); });
   });

@@ -384,6 +384,17 @@ TEST_CASE("waiting on a virtual loop runs it without moving time") {
   CHECK(w.notes.empty());
 }
 
+TEST_CASE("waiting on a virtual loop sees what changed while it last looked") {
+  World w;
+  bool looked = false;
+  CHECK(w.node->Await([&] {
+    if (looked) return true;
+    looked = true;
+    w.node->Wake();
+    return false;
+  }));
+}
+
 TEST_CASE("a virtual loop outlives a failed assertion in a task and in its hook") {
   CatchAssertions catching;
   World w;
