@@ -1,0 +1,54 @@
+// The benches, one function each; main.cc gives them their options.
+#ifndef SCHEDULED_BENCH_BENCHES_H_
+#define SCHEDULED_BENCH_BENCHES_H_
+
+#include <cstdint>
+#include <string>
+
+#include "report.h"
+
+namespace scheduled::bench {
+
+struct Common {
+  std::string dir = "./bench-data";  // where scratch folders are made: the disk that is measured
+  bool json = false;
+};
+
+// What this machine can do: the physical points that every figure is compared with.
+Report Reference(const Common& common);
+
+struct CreateOptions {
+  int callers = 64;  // each has one call in flight
+  int batch = 1;     // jobs in a call
+  uint64_t jobs = 500'000;
+  int payload = 100;  // bytes
+};
+Report Create(const Common& common, const CreateOptions& options);
+
+struct LatenessOptions {
+  int at_one_instant = 1000;
+  int per_second = 500;
+  int seconds = 20;
+};
+Report Lateness(const Common& common, const LatenessOptions& options);
+
+struct DrainOptions {
+  uint64_t jobs = 200'000;
+};
+Report Drain(const Common& common, const DrainOptions& options);
+
+struct RecoverOptions {
+  uint64_t jobs = 1'000'000;
+  bool killed = true;  // else stopped cleanly
+};
+Report Recover(const Common& common, const RecoverOptions& options);
+
+struct FailoverOptions {
+  std::string server;  // the server binary; empty: beside this program
+  int rounds = 10;
+};
+Report Failover(const Common& common, const FailoverOptions& options);
+
+}  // namespace scheduled::bench
+
+#endif  // SCHEDULED_BENCH_BENCHES_H_

@@ -1,0 +1,62 @@
+// scheduled_bench: one subcommand a row of the table in bench/README.md. Every run prints the
+// physical reference of the same machine and minute first, unless told not to.
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "benches.h"
+
+using namespace scheduled::bench;  // NOLINT: this file is nothing but the command line
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures libscheduled on this machine", "scheduled_bench");
+  app.require_subcommand(1);
+  Common common;
+  bool reference = true;
+  app.add_option("--dir", common.dir, "where scratch data goes: the disk that is measured")
+      ->capture_default_str();
+  app.add_flag("--json", common.json, "one JSON object a line");
+  app.add_flag("!--no-reference", reference, "leave the physical reference out");
+
+  std::function<Report()> run;
+  app.add_subcommand("reference", "what this machine does without us")->callback([&] {
+    reference = false;
+    run = [&] { return Reference(common); };
+  });
+
+  CreateOptions create;
+  CLI::App* sub = app.add_subcommand("create", "durable creates in process, one node");
+  sub->add_option("--callers", create.callers, "calls in flight")->capture_default_str();
+  sub->add_option("--batch", create.batch, "jobs in a call")->capture_default_str();
+  sub->add_option("--jobs", create.jobs, "jobs in all")->capture_default_str();
+  sub->add_option("--payload", create.payload, "bytes")->capture_default_str();
+  sub->callback([&] { run = [&] { return Create(common, create); }; });
+
+  LatenessOptions lateness;
+  sub = app.add_subcommand("lateness", "start of a run less its due time");
+  sub->add_option("--instant", lateness.at_one_instant, "jobs at one instant")
+      ->capture_default_str();
+  sub->add_option("--rate", lateness.per_second, "jobs a second")->capture_default_str();
+  sub->add_option("--seconds", lateness.seconds, "how long")->capture_default_str();
+  sub->callback([&] { run = [&] { return Lateness(common, lateness); }; });
+
+  DrainOptions drain;
+  sub = app.add_subcommand("drain", "a backlog of due no-op jobs");
+  sub->add_option("--jobs", drain.jobs, "jobs in all")->capture_default_str();
+  sub->callback([&] { run = [&] { return Drain(common, drain); }; });
+
+  RecoverOptions recover;
+  sub = app.add_subcommand("recover", "restart with many pending jobs");
+  sub->add_option("--jobs", recover.jobs, "jobs in all")->capture_default_str();
+  sub->add_flag("!--clean", recover.killed, "stop cleanly instead of being killed");
+  sub->callback([&] { run = [&] { return Recover(common, recover); }; });
+
+  FailoverOptions failover;
+  sub = app.add_subcommand("failover", "three server processes, kill -9 of the leader");
+  sub->add_option("--server", failover.server, "the server binary [beside this program]");
+  sub->add_option("--rounds", failover.rounds, "leaders to kill")->capture_default_str();
+  sub->callback([&] { run = [&] { return Failover(common, failover); }; });
+
+  CLI11_PARSE(app, argc, argv);
+  if (reference) Reference(common).Print(common.json);
+  run().Print(common.json);
+}
