@@ -33,7 +33,8 @@ class Runtime {
   virtual void Wake() = 0;
 
   // Between these two calls something outside of the lanes is at work and will post to one: an
-  // executor's own thread. A virtual loop does not move time meanwhile. Threads ignore it.
+  // executor's own thread. A virtual loop does not move time meanwhile, so what was done is posted
+  // before the end is told. Threads ignore it.
   virtual void BeginExternal() {}
   virtual void EndExternal() {}
 };
