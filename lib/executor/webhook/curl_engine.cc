@@ -76,6 +76,7 @@ struct CurlEngine::Flight {
   std::vector<curl_slist> header_list;  // links into request.headers
   Transfer transfer;
   size_t body_bytes = 0;
+  bool has_head = false;         // a whole header block was received
   bool stopped_reading = false;  // the answer was longer than kReadBytes
   int connects = 0;              // addresses that were tried
   int refusals = 0;              // addresses that the guard refused
@@ -242,6 +243,7 @@ void CurlEngine::Recycle(std::unique_ptr<Flight> flight) {
   flight->request = {};
   flight->transfer = {};
   flight->body_bytes = 0;
+  flight->has_head = false;
   flight->stopped_reading = false;
   flight->connects = 0;
   flight->refusals = 0;
@@ -262,10 +264,14 @@ void CurlEngine::Collect() {
     Transfer& transfer = flight->transfer;
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    transfer.http_status = static_cast<int>(status);
+    transfer.http_status = flight->has_head ? static_cast<int>(status) : 0;
     transfer.error = flight->stopped_reading ? TransferError::kNone : ErrorOf(code);
-    if (transfer.error == TransferError::kConnection && flight->refusals > 0 &&
-        flight->connects == 0) {
+    // libcurl takes an answer that ends within its header for one without a body.
+    if (transfer.error == TransferError::kNone && !flight->has_head) {
+      transfer.error = TransferError::kConnection;
+      transfer.error_detail = "the answer ended within its header";
+    } else if (transfer.error == TransferError::kConnection && flight->refusals > 0 &&
+               flight->connects == 0) {
       transfer.error = TransferError::kBlocked;
     } else if (transfer.error != TransferError::kNone) {
       transfer.error_detail = flight->error[0] != '\0' ? flight->error : curl_easy_strerror(code);
@@ -342,6 +348,9 @@ size_t CurlEngine::OnHeader(char* bytes, size_t size, size_t count, void* data) 
   if (absl::StartsWith(line, "HTTP/")) {
     // Another header block: what came before belonged to an interim answer.
     flight->transfer.retry_after.clear();
+    flight->has_head = false;
+  } else if (line == "\r\n" || line == "\n") {
+    flight->has_head = true;
   } else if (absl::StartsWithIgnoreCase(line, kName)) {
     const absl::string_view value = absl::StripAsciiWhitespace(line.substr(kName.size()));
     flight->transfer.retry_after.assign(value.data(), value.size());
