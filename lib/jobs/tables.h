@@ -61,8 +61,7 @@ struct SlotKey {
   bool operator==(const SlotKey&) const = default;
 };
 
-// A row of `runs`: one delivery. Attempt 0 is the record of a run that ended without having been
-// delivered: skipped or cancelled.
+// A row of `runs`: one delivery; both numbers begin at 1.
 struct DeliveryKey {
   std::string job_id;
   uint64_t run = 0;

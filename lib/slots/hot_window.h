@@ -9,6 +9,7 @@
 #define SCHEDULED_LIB_SLOTS_HOT_WINDOW_H_
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,7 +61,7 @@ class HotWindow {
   const TableStore& store_;
   const std::string prefix_;
   Limits limits_;
-  absl::btree_set<std::string> rows_;
+  absl::btree_set<std::string, std::less<>> rows_;
   absl::flat_hash_set<std::string> taken_;
   std::string loaded_before_;  // meaningful until all_loaded_
   bool all_loaded_;
