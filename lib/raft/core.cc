@@ -40,6 +40,8 @@ Core::Core(Options options, Recovered recovered, MonoTime now)
   SCHEDULED_ASSERT(log_.Contains(recovered.applied), "what is applied is in the log, or its base");
   SCHEDULED_ASSERT(hard_state_.term >= log_.last_position().term, "the term covers the log");
   SCHEDULED_ASSERT(membership_.current_index() <= log_.last(), "configurations are in the log");
+  // An answer to what was asked before a restart must not pass for one to a later read.
+  read_batch_ = ReadBatch(random_.Next() >> 3);
   reported_.role = role_;
   reported_.term = hard_state_.term;
   configuration_changed_ = true;
@@ -252,8 +254,10 @@ MonoTime Core::NextDeadline() const {
   if (role_ != Role::kLeader) return std::min(election_deadline_, read_batch_due_);
   MonoTime next = heartbeat_due_;
   if (transfer_) next = std::min(next, transfer_->deadline);
+  // Once the disk counts as stalled, each heartbeat looks for somebody to hand over to.
   if (const auto since = writes_.OldestSince(); since && !peers_.empty() && !transfer_) {
-    next = std::min(next, *since + options_.election_max);
+    const MonoTime stalled = *since + options_.election_max;
+    if (stalled > now_) next = std::min(next, stalled);
   }
   return next;
 }

@@ -64,6 +64,8 @@ void Core::OnVoteRequest(const Message& message, const VoteRequest& request) {
     return;
   }
   SCHEDULED_ASSERT(hard_state_.term == request.campaign_term, "a vote is given in its term");
+  // It was only asking whether it should stand itself.
+  if (role_ == Role::kPreCandidate) BecomeFollower(hard_state_.term, NodeId());
   SCHEDULED_ASSERT(role_ == Role::kFollower, "whoever stands for itself has no vote left");
   if (hard_state_.vote != message.from) {
     SCHEDULED_ASSERT(hard_state_.vote.empty(), "a vote is given once in a term");

@@ -40,7 +40,8 @@ void Core::CheckInvariants() const {
 
 void Core::CheckLeader() const {
   SCHEDULED_ASSERT(hard_state_.vote == options_.self, "a leader has its own vote");
-  SCHEDULED_ASSERT(log_.TermAt(term_start_) == hard_state_.term, "its no-op opens its term");
+  SCHEDULED_ASSERT(term_start_ < log_.base().index || log_.TermAt(term_start_) == hard_state_.term,
+                   "its no-op opens its term");
   SCHEDULED_ASSERT(log_.TermAt(term_start_.Prev()) != hard_state_.term,
                    "nothing of the term stands before its no-op");
   std::vector<NodeId> ids = membership_.current().Ids();

@@ -16,7 +16,7 @@ struct Options {
   NodeId self;
   GroupId group{1};
   DiskId disk;        // of the data directory that this replica runs on
-  uint64_t seed = 0;  // of the election timeouts; differs between nodes
+  uint64_t seed = 0;  // of all randomness; differs between nodes and between starts
 
   // When it acts. The defaults are for a LAN; over a slower network all four grow together. The
   // lease of a leader must end before any follower that acknowledged it may vote:
