@@ -4,10 +4,12 @@
 #ifndef SCHEDULED_LIB_CONSENSUS_RAFT_PARTS_H_
 #define SCHEDULED_LIB_CONSENSUS_RAFT_PARTS_H_
 
+#include <functional>
 #include <string>
 
 #include "base/lane.h"
 #include "base/runtime.h"
+#include "raft/configuration.h"
 #include "scheduled/raft_node.h"
 #include "scheduled/state_machine.h"
 #include "scheduled/transport.h"
@@ -18,10 +20,10 @@ namespace scheduled {
 // Everything outlives the node. What the node does to it:
 // - OpenWith loads the log and may write to it on the calling thread, before any lane runs a task
 //   of the node; it reads StateMachine::applied and Durable there too. It starts the transport.
-// - ~RaftNode stops the transport and the lanes raft, log and apply, in this order, and then
-//   completes what is still under way (kUnknown or kUnavailable) by posts to the completions lane,
-//   which it leaves running. Lanes that its owner has stopped before are fine: that is how the
-//   simulator crashes a node, and then nothing is completed.
+// - ~RaftNode stops the transport and the lanes raft, log, apply and flush, and then completes what
+//   is still under way (kUnknown or kUnavailable) by posts to the completions lane, which it leaves
+//   running. Where the owner has stopped all lanes before, nothing is completed: that is how a
+//   simulator crashes a node.
 // - LogStore::MarkCleanStop is for the owner to call, after ~RaftNode.
 struct RaftParts {
   Runtime* runtime = nullptr;
@@ -33,11 +35,18 @@ struct RaftParts {
   Lane* log = nullptr;
   Lane* apply = nullptr;
   Lane* completions = nullptr;
+  // Where StateMachine::Flush and Durable are called. Null: on the apply lane, one call at a time,
+  // as the port promises; a state machine that bears Flush during Apply gets a lane of its own, so
+  // that a flush does not hold up Apply.
+  Lane* flush = nullptr;
 
   GroupId group{1};
-  // Told once, on the raft lane or inside of OpenWith, when the node comes to know which cluster it
-  // belongs to (16 bytes), so that the owner can note it beside the data. May be null.
-  std::function<void(const std::string& cluster_id)> on_cluster_id;
+  // Of the data directory; 0: not known, and then a lost disk is not told from a kept one.
+  raft::DiskId disk;
+  // Told inside of OpenWith if it is known there, else once on the log lane when the node has come
+  // to belong to a cluster (16 bytes), so that the owner can note it beside the data. An error
+  // stops the node. May be null.
+  std::function<absl::Status(const std::string& cluster_id)> on_cluster_id;
 };
 
 }  // namespace scheduled

@@ -1,0 +1,354 @@
+#include "consensus/host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "consensus/packing.h"
+
+namespace scheduled {
+namespace {
+
+// A packed entry has room for its header within the largest entry.
+constexpr size_t kPackedOverheadBytes = kPackedHeaderBytes + kPackedCommandBytes;
+
+raft::Options CoreOptions(const RaftOptions& options, const RaftParts& parts) {
+  raft::Options core;
+  core.self = options.node_id;
+  core.group = parts.group;
+  core.disk = parts.disk;
+  core.seed = parts.runtime->Random();
+  core.heartbeat = options.heartbeat_interval;
+  core.election_min = options.election_timeout;
+  core.election_max = 2 * options.election_timeout;
+  core.lease = options.lease;
+  core.max_entry_bytes = options.max_entry_bytes;
+  core.max_unapplied_bytes = options.max_unapplied_bytes;
+  return core;
+}
+
+Role ToRole(raft::Role role) {
+  switch (role) {
+    case raft::Role::kFollower:
+      return Role::kFollower;
+    case raft::Role::kPreCandidate:
+    case raft::Role::kCandidate:
+      return Role::kCandidate;
+    case raft::Role::kLeader:
+      return Role::kLeader;
+  }
+  return Role::kFollower;
+}
+
+absl::Status Sentence(absl::StatusCode code, const std::string& text) {
+  return absl::Status(code, absl::string_view(text.data(), text.size()));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Host>> Host::Open(RaftOptions options, RaftParts parts) {
+  if (absl::Status valid = options.Validate(); !valid.ok()) return valid;
+  if (parts.transport == nullptr && options.peers.size() > 1) {
+    return absl::InvalidArgumentError("a group of several needs a transport");
+  }
+  absl::StatusOr<Recovery> recovery = Recover(options, parts);
+  if (!recovery.ok()) return recovery.status();
+  std::unique_ptr<Host> host(new Host(std::move(options), parts, *std::move(recovery)));
+  if (!host->cluster_id_.empty()) {
+    if (absl::Status told = host->TellClusterId(host->cluster_id_); !told.ok()) return told;
+  }
+  return host;
+}
+
+Host::Host(RaftOptions options, RaftParts parts, Recovery recovery)
+    : options_(std::move(options)),
+      parts_(std::move(parts)),
+      clock_(parts_.runtime->clock()),
+      log_(Logger(options_.log).With("node", options_.node_id.value)),
+      core_options_(CoreOptions(options_, parts_)),
+      proposals_({options_.max_batch_bytes, static_cast<size_t>(options_.max_batch_commands)}),
+      cluster_id_(recovery.ledger.cluster_id()),
+      role_observer_(std::make_shared<RoleObserver>()),
+      sizes_(std::move(recovery.sizes)),
+      ledger_(std::move(recovery.ledger)),
+      first_sequence_(parts_.runtime->Random()),
+      flushed_(recovery.flushed),
+      writer_(parts_.log_store, parts_.log,
+              {[this](raft::IoSeq seq) { Leave([seq](Inbox& inbox) { inbox.persisted = seq; }); },
+               [this](absl::Status why) { Fail(why); }}),
+      applier_(
+          {parts_.state_machine, parts_.log_store, parts_.group, parts_.apply, parts_.completions},
+          {[this](LogIndex index, size_t bytes) {
+             flusher_.Applied(bytes);
+             Leave([index](Inbox& inbox) { inbox.applied = index; });
+           },
+           [this](size_t bytes) { unapplied_bytes_ -= bytes; },
+           [this](absl::Status why) { Fail(why); }}),
+      flusher_({&clock_, parts_.state_machine, parts_.apply, parts_.flush},
+               {[this](LogIndex durable) {
+                  Leave([durable](Inbox& inbox) { inbox.flushed = durable; });
+                },
+                [this](absl::Status why) { Fail(why); }}) {
+  log_bytes_ = sizes_.total();
+  core_.emplace(core_options_, std::move(recovery.core), clock_.MonoNow());
+  if (options_.peers.size() > 1 && !HasData()) {
+    bootstrap_.emplace(raft::Member{options_.node_id, "", parts_.disk}, options_.peers);
+  }
+}
+
+absl::Status Host::Start() {
+  if (parts_.transport != nullptr) {
+    parts_.transport->SetPeers(options_.peers);
+    absl::Status started = parts_.transport->Start(
+        {.node = options_.node_id, .cluster_id = cluster_id_},
+        [this](const NodeId& from, FrameClass frame_class, std::string frame) {
+          Receive(from, frame_class, std::move(frame));
+        });
+    if (!started.ok()) return started;
+  }
+  Wake();
+  if (bootstrap_) parts_.raft->Post([this] { AskForData(); });
+  return absl::OkStatus();
+}
+
+Host::~Host() {
+  if (parts_.transport != nullptr) parts_.transport->Stop();
+  for (Lane* lane : {parts_.raft, parts_.log, parts_.apply, parts_.flush}) {
+    if (lane != nullptr) lane->Stop();
+  }
+  failed_ = true;
+  const absl::Status why = absl::UnavailableError("this node is stopping");
+  Refuse(proposals_.Close(why), why);
+  for (Inbox* inbox : {&inbox_, &taken_}) {
+    for (BarrierDone& done : inbox->barriers) Complete(std::move(done), why);
+    for (TransferRequest& transfer : inbox->transfers) Complete(std::move(transfer.done), why);
+  }
+  for (auto& [id, waiting] : reading_) {
+    for (BarrierDone& done : waiting) Complete(std::move(done), why);
+  }
+  for (auto& [id, done] : transferring_) Complete(std::move(done), why);
+  applier_.Abandon(why);
+}
+
+void Host::Wake() {
+  if (woken_.exchange(true)) return;
+  parts_.raft->Post([this] {
+    woken_ = false;
+    Pump();
+  });
+}
+
+void Host::Fail(const absl::Status& why) {
+  {
+    std::lock_guard lock(state_mutex_);
+    if (!failure_.ok()) return;
+    failure_ = why;
+  }
+  failed_ = true;
+  log_.Error("this node stops: it cannot go on after an error", {{"error", why.ToString()}});
+  Wake();
+}
+
+void Host::Complete(Completion<absl::Status> done, absl::Status outcome) {
+  parts_.completions->Post([done = std::move(done), outcome = std::move(outcome)]() mutable {
+    std::move(done)(std::move(outcome));
+  });
+}
+
+void Host::Refuse(std::vector<PackedProposal> proposals, const absl::Status& why) {
+  if (proposals.empty()) return;
+  for (const PackedProposal& proposal : proposals) unapplied_bytes_ -= proposal.command_bytes;
+  parts_.completions->Post([proposals = std::move(proposals), why]() mutable {
+    for (PackedProposal& proposal : proposals) {
+      for (ProposeDone& done : proposal.waiting) std::move(done)(why);
+    }
+  });
+}
+
+absl::Status Host::LimitsAllow(size_t command_bytes) const {
+  if (command_bytes + kPackedOverheadBytes > options_.max_entry_bytes) {
+    return Sentence(absl::StatusCode::kInvalidArgument,
+                    fmt::format("a command of {} bytes is larger than an entry may be, {} bytes",
+                                command_bytes, options_.max_entry_bytes - kPackedOverheadBytes));
+  }
+  if (unapplied_bytes_ + command_bytes > options_.max_unapplied_bytes) {
+    return absl::ResourceExhaustedError("too much is proposed and not applied yet");
+  }
+  if (log_full_) {
+    return absl::ResourceExhaustedError(
+        "the log has reached its limit and cannot be cut: a member is down or far behind");
+  }
+  return absl::OkStatus();
+}
+
+void Host::Propose(std::string command, ProposeDone done, ProposeOptions options) {
+  const size_t bytes = command.size();
+  absl::Status status = LimitsAllow(bytes);
+  if (status.ok()) {
+    unapplied_bytes_ += bytes;
+    status = proposals_.Push(command, done, options);
+    if (status.ok()) {
+      Wake();
+      return;
+    }
+    unapplied_bytes_ -= bytes;
+  }
+  parts_.completions->Post([done = std::move(done), status = std::move(status)]() mutable {
+    std::move(done)(std::move(status));
+  });
+}
+
+void Host::Barrier(BarrierDone done) {
+  Leave([&](Inbox& inbox) { inbox.barriers.push_back(std::move(done)); });
+}
+
+void Host::Transfer(std::optional<NodeId> to, Completion<absl::Status> done) {
+  Leave([&](Inbox& inbox) { inbox.transfers.push_back({std::move(to), std::move(done)}); });
+}
+
+bool Host::HasLease() const { return !failed_ && clock_.MonoNow().nanos < lease_until_.load(); }
+
+void Host::OnRoleChange(std::function<void(const RoleChange&)> observer) {
+  parts_.completions->Post([roles = role_observer_, observer = std::move(observer)]() mutable {
+    roles->call = std::move(observer);
+    if (roles->last) roles->call(*roles->last);
+  });
+}
+
+void Host::OnApplicationFrame(ApplicationHandler handler) {
+  std::lock_guard lock(state_mutex_);
+  on_application_ = std::make_shared<const ApplicationHandler>(std::move(handler));
+}
+
+void Host::SendApplicationFrame(const NodeId& to, std::string frame) {
+  if (parts_.transport == nullptr) return;
+  parts_.transport->Send(to, FrameClass::kApplication, std::move(frame));
+}
+
+// On a thread of the transport: decoding and its checksums are no work for the raft lane.
+void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame) {
+  if (failed_) return;
+  if (frame_class == FrameClass::kApplication) {
+    std::shared_ptr<const ApplicationHandler> handler;
+    {
+      std::lock_guard lock(state_mutex_);
+      handler = on_application_;
+    }
+    if (handler != nullptr && *handler) (*handler)(from, std::move(frame));
+    return;
+  }
+  if (frame_class != FrameClass::kConsensus) return;
+  std::optional<Opened> opened = Unseal(&frame);
+  if (!opened || !BelongsHere(from, *opened)) return;
+  if (opened->kind != EnvelopeKind::kRaft) {
+    Leave([&](Inbox& inbox) { inbox.asked.push_back({from, opened->kind, std::move(frame)}); });
+    return;
+  }
+  raft::FrameAssembler* assembler;
+  {
+    std::lock_guard lock(state_mutex_);
+    assembler = &assemblers_[from];
+  }
+  absl::StatusOr<std::optional<raft::Message>> message = assembler->Add(std::move(frame));
+  if (!message.ok()) {
+    Probe("consensus.malformed-frame");
+    log_.Warn("dropped a malformed frame",
+              {{"peer", from.value}, {"error", message.status().ToString()}});
+    return;
+  }
+  if (!message->has_value()) return;
+  if ((*message)->from != from) {
+    log_.Warn("dropped a message in another's name", {{"peer", from.value}});
+    return;
+  }
+  Leave([&](Inbox& inbox) { inbox.messages.push_back(**std::move(message)); });
+}
+
+// A node without a cluster belongs to the one that a peer of its own list speaks for.
+bool Host::BelongsHere(const NodeId& from, const Opened& opened) {
+  if (opened.kind == EnvelopeKind::kAskData || opened.kind == EnvelopeKind::kTellData) return true;
+  if (opened.cluster_id.empty()) return false;
+  std::string adopted;
+  {
+    std::lock_guard lock(state_mutex_);
+    if (cluster_id_.empty()) {
+      if (!options_.peers.contains(from)) return false;
+      cluster_id_ = opened.cluster_id;
+      adopted = cluster_id_;
+    } else if (cluster_id_ != opened.cluster_id) {
+      std::string& known = strangers_[from];
+      if (known == opened.cluster_id) return false;
+      known = opened.cluster_id;
+      log_.Warn("a peer belongs to another cluster; its messages are dropped",
+                {{"peer", from.value}});
+      return false;
+    }
+  }
+  if (!adopted.empty()) {
+    Leave([&](Inbox& inbox) { inbox.cluster_id = std::move(adopted); });
+  }
+  return true;
+}
+
+bool Host::HearsQuorum(const raft::Status& core, MonoTime now) const {
+  const auto majority = [&](const std::vector<raft::Member>& voters) {
+    size_t heard = 0;
+    for (const raft::Member& voter : voters) {
+      const auto peer = std::find_if(core.peers.begin(), core.peers.end(),
+                                     [&](const auto& each) { return each.id == voter.id; });
+      const bool is_heard =
+          voter.id == options_.node_id ||
+          (peer != core.peers.end() && now < peer->last_active + core_options_.election_max);
+      if (is_heard) ++heard;
+    }
+    return heard > voters.size() / 2;
+  };
+  const raft::Configuration& members = core.configuration;
+  return majority(members.voters) && (!members.IsJoint() || majority(members.old_voters));
+}
+
+ClusterStatus Host::status() const {
+  const MonoTime now = clock_.MonoNow();
+  raft::Status core;
+  {
+    std::lock_guard lock(core_mutex_);
+    core = core_->status();
+  }
+  ClusterStatus status;
+  status.node_id = options_.node_id;
+  status.role = failed_ ? Role::kFollower : ToRole(core.role);
+  status.leader = failed_ ? NodeId() : core.leader;
+  status.term = core.term;
+  status.commit_index = core.commit;
+  status.applied_index = core.applied;
+  status.first_index = core.first;
+  status.last_index = core.last;
+  status.log_bytes = log_bytes_;
+  status.caught_up = !status.leader.empty() && core.applied == core.commit;
+  status.has_quorum = core.role == raft::Role::kLeader ? !failed_ && HearsQuorum(core, now)
+                                                       : !status.leader.empty();
+  for (const NodeId& id : core.configuration.Ids()) {
+    ClusterMember member{.id = id, .voter = core.configuration.IsVoter(id)};
+    const auto address = options_.peers.find(id);
+    member.address =
+        address != options_.peers.end() ? address->second : core.configuration.Find(id)->address;
+    for (const raft::PeerStatus& peer : core.peers) {
+      if (peer.id != id) continue;
+      member.match = peer.match;
+      member.last_contact = now - peer.last_active;
+    }
+    if (id == options_.node_id) member.match = core.durable;
+    status.members.push_back(std::move(member));
+  }
+  if (core.configuration.IsMember(options_.node_id) &&
+      !core.configuration.IsVoter(options_.node_id) && status.role == Role::kFollower) {
+    status.role = Role::kLearner;
+  }
+  std::lock_guard lock(state_mutex_);
+  if (!failure_.ok()) status.failure = failure_.ToString();
+  return status;
+}
+
+}  // namespace scheduled

@@ -1,0 +1,147 @@
+// What a host does about its log beside writing it: cuts it behind what everybody has, belongs to a
+// cluster, and founds one. Raft lane.
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "consensus/host.h"
+
+namespace scheduled {
+namespace {
+
+constexpr absl::Duration kCutInterval = absl::Seconds(1);
+constexpr uint64_t kCutStepBytes = uint64_t{4} << 20;  // a smaller cut is not worth its sync
+constexpr absl::Duration kAskInterval = absl::Milliseconds(100);
+
+}  // namespace
+
+// The log is needed behind what a crash would leave of the state, and for members that lag: there
+// are no snapshots yet to bring them up in another way, so one that is down holds it.
+LogIndex Host::CutPoint() {
+  const raft::Status core = core_->status();
+  LogIndex through = std::min(flushed_, core.applied);
+  if (core.role != raft::Role::kLeader) {
+    return configuration_.IsSoleVoter(options_.node_id) ? through : std::min(through, cut_hint_);
+  }
+  if (core.peers.empty()) return through;
+  LogIndex everybody = core.peers.front().match;
+  for (const raft::PeerStatus& peer : core.peers) everybody = std::min(everybody, peer.match);
+  if (everybody > cut_hint_) {
+    cut_hint_ = everybody;
+    for (const raft::PeerStatus& peer : core.peers) {
+      SendEnvelope(peer.id, EnvelopeKind::kCutHint, EncodeCutHint(everybody));
+    }
+  }
+  return std::min(through, everybody);
+}
+
+void Host::MaybeCut(MonoTime now) {
+  log_bytes_ = sizes_.total();
+  log_full_ = sizes_.total() > options_.max_log_bytes;
+  const bool due = taken_.flushed != LogIndex() || now >= cut_checked_ + kCutInterval;
+  if (!due || configuration_.empty()) return;
+  cut_checked_ = now;
+  const LogIndex through = CutPoint();
+  if (through <= cut_asked_ || sizes_.BytesThrough(through) < kCutStepBytes) return;
+  cut_asked_ = through;
+  writer_.CutBefore(parts_.group, through.Next(),
+                    [this, through] { Leave([through](Inbox& inbox) { inbox.cut = through; }); });
+}
+
+bool Host::HasData() const {
+  return !ledger_.cluster_id().empty() || core_->last() != LogIndex() || core_->term() != Term();
+}
+
+absl::Status Host::TellClusterId(const std::string& cluster_id) const {
+  return parts_.on_cluster_id ? parts_.on_cluster_id(cluster_id) : absl::OkStatus();
+}
+
+// Recorded before anything else of the cluster is written, so that nothing is ever promised to a
+// cluster that a restart would not remember.
+void Host::Adopt(std::string cluster_id) {
+  if (!ledger_.cluster_id().empty()) return;
+  bootstrap_.reset();
+  std::vector<LogWrite> writes;
+  writes.push_back(ledger_.RecordIdentity(options_.node_id, cluster_id));
+  writer_.Write(raft::IoSeq(), std::move(writes));
+  writer_.Run([this, cluster_id] {
+    if (absl::Status told = TellClusterId(cluster_id); !told.ok()) Fail(told);
+  });
+  parts_.transport->SetClusterId(std::move(cluster_id));
+  log_.Info("joined a cluster");
+}
+
+void Host::OnAsked(Asked asked) {
+  if (asked.kind == EnvelopeKind::kAskData) {
+    if (!DecodeAskData(asked.content)) return;
+    SendEnvelope(asked.from, EnvelopeKind::kTellData,
+                 EncodeTellData({parts_.disk, founding_ || HasData()}));
+  } else if (asked.kind == EnvelopeKind::kTellData) {
+    const std::optional<TellData> answer = DecodeTellData(asked.content);
+    if (!answer || !bootstrap_ || founding_) return;
+    const bool knew = bootstrap_->FoundData();
+    bootstrap_->Answered(asked.from, *answer);
+    if (!knew && bootstrap_->FoundData()) {
+      log_.Warn("this node has no data, and a peer has: it waits to be taken in",
+                {{"peer", asked.from.value}});
+    }
+    MaybeFound();
+  } else if (asked.kind == EnvelopeKind::kCutHint) {
+    const std::optional<LogIndex> through = DecodeCutHint(asked.content);
+    if (through) cut_hint_ = std::max(cut_hint_, *through);
+  }
+}
+
+void Host::AskForData() {
+  if (failed_ || !bootstrap_ || founding_ || !bootstrap_->IsFounder()) return;
+  bootstrap_->BeginRound();
+  for (const auto& [id, address] : options_.peers) {
+    if (id == options_.node_id) continue;
+    SendEnvelope(id, EnvelopeKind::kAskData, EncodeAskData(parts_.disk));
+  }
+  parts_.raft->PostAt(clock_.MonoNow() + kAskInterval, [this] { AskForData(); });
+}
+
+void Host::MaybeFound() {
+  if (!bootstrap_->MayFound() || HasData()) return;
+  std::string cluster_id = NewClusterId(*parts_.runtime);
+  {
+    std::lock_guard lock(state_mutex_);
+    if (!cluster_id_.empty()) return;  // a peer's frame was quicker
+    cluster_id_ = cluster_id;
+  }
+  founding_ = true;
+  std::vector<LogWrite> writes;
+  founded_ =
+      Found(options_.node_id, cluster_id, bootstrap_->Founding(), parts_.group, &ledger_, &writes);
+  writer_.Write(raft::IoSeq(), std::move(writes));
+  writer_.Run([this, cluster_id] {
+    if (absl::Status told = TellClusterId(cluster_id); !told.ok()) {
+      Fail(told);
+      return;
+    }
+    Leave([](Inbox& inbox) { inbox.founded = true; });
+  });
+  parts_.transport->SetClusterId(std::move(cluster_id));
+}
+
+// The core begins anew, with the founding entry in its log. It has promised nothing before.
+void Host::Founded(MonoTime now) {
+  SCHEDULED_ASSERT(founding_ && core_->term() == Term(), "a founder had no data");
+  founding_ = false;
+  bootstrap_.reset();
+  sizes_.Append({LogIndex(1), LogIndex(1), raft::kEntryOverheadBytes});
+  {
+    std::lock_guard lock(core_mutex_);
+    core_.emplace(core_options_, std::move(founded_), now);
+  }
+  deadline_ = now;
+  for (auto& [id, waiting] : std::exchange(reading_, {})) {
+    for (BarrierDone& done : waiting) {
+      Complete(std::move(done), absl::UnavailableError("the cluster has only just been founded"));
+    }
+  }
+  log_.Info("founded a cluster", {{"members", options_.peers.size()}});
+}
+
+}  // namespace scheduled

@@ -1,0 +1,64 @@
+#include "consensus/proposal_queue.h"
+
+#include <utility>
+
+#include "consensus/packing.h"
+
+namespace scheduled {
+
+absl::Status ProposalQueue::Push(std::string& command, ProposeDone& done, ProposeOptions options) {
+  std::lock_guard lock(mutex_);
+  if (!closed_.ok()) return closed_;
+  queued_bytes_ += command.size() + kPackedCommandBytes;
+  queue_.push_back({std::move(command), std::move(done), options.alone});
+  return absl::OkStatus();
+}
+
+std::optional<PackedProposal> ProposalQueue::Take() {
+  PackedProposal taken;
+  std::vector<std::string> commands;
+  bool alone = false;
+  {
+    std::lock_guard lock(mutex_);
+    if (queue_.empty()) return std::nullopt;
+    size_t bytes = kPackedHeaderBytes;
+    while (!queue_.empty() && !alone) {
+      Waiting& next = queue_.front();
+      const size_t more = next.command.size() + kPackedCommandBytes;
+      const bool fits =
+          bytes + more <= limits_.batch_bytes && commands.size() < limits_.batch_commands;
+      if (!commands.empty() && (next.alone || !fits)) break;
+      alone = next.alone;
+      bytes += more;
+      queued_bytes_ -= more;
+      taken.command_bytes += next.command.size();
+      commands.push_back(std::move(next.command));
+      taken.waiting.push_back(std::move(next.done));
+      queue_.pop_front();
+    }
+  }
+  taken.entry = Pack(commands, alone);
+  return taken;
+}
+
+bool ProposalQueue::empty() const {
+  std::lock_guard lock(mutex_);
+  return queue_.empty();
+}
+
+bool ProposalQueue::HasFullEntry() const {
+  std::lock_guard lock(mutex_);
+  return queued_bytes_ >= limits_.batch_bytes || queue_.size() >= limits_.batch_commands;
+}
+
+std::vector<PackedProposal> ProposalQueue::Close(absl::Status why) {
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_.ok()) closed_ = std::move(why);
+  }
+  std::vector<PackedProposal> rest;
+  while (std::optional<PackedProposal> next = Take()) rest.push_back(*std::move(next));
+  return rest;
+}
+
+}  // namespace scheduled

@@ -1,0 +1,50 @@
+// RaftNode: the public face of a Host.
+#include "scheduled/raft_node.h"
+
+#include <utility>
+
+#include "consensus/host.h"
+#include "consensus/inspect.h"
+
+namespace scheduled {
+
+class RaftNode::Impl {
+ public:
+  explicit Impl(std::unique_ptr<Host> host) : host(std::move(host)) {}
+
+  std::unique_ptr<Host> host;
+};
+
+RaftNode::RaftNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+RaftNode::~RaftNode() = default;
+
+absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::OpenWith(RaftOptions options, RaftParts parts) {
+  absl::StatusOr<std::unique_ptr<Host>> host = Host::Open(std::move(options), std::move(parts));
+  if (!host.ok()) return host.status();
+  if (absl::Status started = (*host)->Start(); !started.ok()) return started;
+  return std::unique_ptr<RaftNode>(new RaftNode(std::make_unique<Impl>(*std::move(host))));
+}
+
+void RaftNode::Propose(std::string command, Completion<absl::StatusOr<Applied>> done,
+                       ProposeOptions options) {
+  impl_->host->Propose(std::move(command), std::move(done), options);
+}
+void RaftNode::Barrier(Completion<absl::Status> done) { impl_->host->Barrier(std::move(done)); }
+void RaftNode::Transfer(std::optional<NodeId> to, Completion<absl::Status> done) {
+  impl_->host->Transfer(std::move(to), std::move(done));
+}
+ClusterStatus RaftNode::status() const { return impl_->host->status(); }
+bool RaftNode::HasLease() const { return impl_->host->HasLease(); }
+void RaftNode::OnRoleChange(std::function<void(const RoleChange&)> observer) {
+  impl_->host->OnRoleChange(std::move(observer));
+}
+void RaftNode::OnApplicationFrame(std::function<void(const NodeId&, std::string)> handler) {
+  impl_->host->OnApplicationFrame(std::move(handler));
+}
+void RaftNode::SendApplicationFrame(const NodeId& to, std::string frame) {
+  impl_->host->SendApplicationFrame(to, std::move(frame));
+}
+
+const raft::Core& RaftInspection::CoreOf(const RaftNode& node) { return node.impl_->host->core(); }
+
+}  // namespace scheduled

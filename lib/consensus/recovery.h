@@ -1,0 +1,40 @@
+// What a replica finds when it starts: reads log, ledger and state machine, checks that they agree,
+// and makes of them what the core begins with. Also founds a group of one. On the opening thread,
+// before the lanes run.
+#ifndef SCHEDULED_LIB_CONSENSUS_RECOVERY_H_
+#define SCHEDULED_LIB_CONSENSUS_RECOVERY_H_
+
+#include "absl/status/statusor.h"
+#include "consensus/ledger.h"
+#include "consensus/log_sizes.h"
+#include "consensus/raft_parts.h"
+#include "raft/core.h"
+
+namespace scheduled {
+
+struct Recovery {
+  Ledger ledger;
+  raft::Recovered core;
+  LogSizes sizes;
+  LogIndex flushed;  // of the state machine
+};
+
+// FAILED_PRECONDITION: the data belongs to another node or other members. DATA_LOSS: log and state
+// machine contradict each other.
+absl::StatusOr<Recovery> Recover(const RaftOptions& options, const RaftParts& parts);
+
+// Entry 1: the configuration that a group begins with, in term 1. Through `writes` it becomes
+// durable in one batch with the ledger's records.
+inline constexpr Term kFoundingTerm{1};
+raft::Recovered Found(const NodeId& self, std::string cluster_id,
+                      const raft::Configuration& configuration, GroupId group, Ledger* ledger,
+                      std::vector<LogWrite>* writes);
+
+// 16 random bytes.
+std::string NewClusterId(Runtime& runtime);
+
+LogWrite ToLogWrite(GroupId group, raft::Persist persist);
+
+}  // namespace scheduled
+
+#endif  // SCHEDULED_LIB_CONSENSUS_RECOVERY_H_
