@@ -75,8 +75,10 @@ absl::StatusOr<std::unique_ptr<RocksLogStore>> RocksLogStore::Open(const std::st
   std::unique_ptr<RocksLogStore> store(new RocksLogStore(dir, resources.env(), options));
   if (absl::Status status = CreateDirectoryDurably(store->env_, dir); !status.ok()) return status;
   if (absl::Status status = store->CheckMarkBeforeOpen(); !status.ok()) return status;
-  const rocksdb::Status opened =
-      OpenTrimmingTornTail(resources.LogOptions(&store->latch_), dir, &store->db_);
+  if (absl::Status status = CheckLogFiles(store->env_, dir); !status.ok()) return status;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status opened = rocksdb::DB::Open(resources.LogOptions(&store->latch_), dir, &db);
+  store->db_.reset(db);
   if (!opened.ok()) return FromRocks(opened, absl::StrCat("cannot open the log in ", dir));
   if (absl::Status status = store->CheckMarkAfterOpen(); !status.ok()) return status;
   if (absl::Status status = store->WriteMark(); !status.ok()) return status;

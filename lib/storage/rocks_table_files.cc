@@ -113,8 +113,10 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> RocksTableStore::OpenDatabase(const
                                                                            bool create) const {
   rocksdb::Options options = resources_.TableOptions(&latch_);
   options.create_if_missing = create;
-  std::unique_ptr<rocksdb::DB> db;
-  const rocksdb::Status status = OpenTrimmingTornTail(options, path, &db);
+  if (absl::Status status = CheckLogFiles(resources_.env(), path); !status.ok()) return status;
+  rocksdb::DB* opened = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(options, path, &opened);
+  std::unique_ptr<rocksdb::DB> db(opened);
   // A directory without a database is reported as a wrong argument.
   if (status.IsInvalidArgument() || status.IsNotFound() || status.IsPathNotFound()) {
     return absl::DataLossError(

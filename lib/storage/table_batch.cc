@@ -18,14 +18,14 @@ constexpr size_t kLargeBytes = kBlockBytes / 4;
 std::string_view TableBatch::Copy(std::string_view bytes) {
   char* place = nullptr;
   if (bytes.size() > kLargeBytes) {
-    large_.push_back(std::make_unique<char[]>(bytes.size()));
+    large_.push_back(std::make_unique_for_overwrite<char[]>(bytes.size()));
     place = large_.back().get();
   } else {
     if (block_ < blocks_.size() && kBlockBytes - block_used_ < bytes.size()) {
       ++block_;
       block_used_ = 0;
     }
-    if (block_ == blocks_.size()) blocks_.push_back(std::make_unique<char[]>(kBlockBytes));
+    if (block_ == blocks_.size()) blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlockBytes));
     place = blocks_[block_].get() + block_used_;
     block_used_ += bytes.size();
   }

@@ -12,6 +12,10 @@
 namespace scheduled {
 namespace {
 
+DiskWorld::Buffers BuffersOf(uint64_t seed) {
+  return seed % 2 == 0 ? DiskWorld::Buffers::kSmall : DiskWorld::Buffers::kLarge;
+}
+
 // Makes writes that keep the rules of a log, from a seed.
 class LogWorkload {
  public:
@@ -75,7 +79,7 @@ class LogWorkload {
 // Runs rounds of random writes, each ended by a power cut; says what was lost, if anything was.
 std::optional<std::string> RunLogPowerCuts(uint64_t seed, const RocksLogOptions& options,
                                            bool lying_disk) {
-  DiskWorld world(seed);
+  DiskWorld world(seed, BuffersOf(seed));
   Random random(seed);
   ModelLog acknowledged;
   std::optional<ModelLog> in_flight;  // may be there, whole, after the cut
@@ -116,7 +120,7 @@ std::optional<std::string> RunLogPowerCuts(uint64_t seed, const RocksLogOptions&
 // power cut; says what was wrong, if anything was.
 class TablePowerCuts {
  public:
-  explicit TablePowerCuts(uint64_t seed) : world_(seed), random_(seed) {}
+  explicit TablePowerCuts(uint64_t seed) : world_(seed, BuffersOf(seed)), random_(seed) {}
 
   std::optional<std::string> Run(bool lying_disk) {
     for (int round = 0; round < 10; ++round) {
@@ -149,7 +153,7 @@ class TablePowerCuts {
   }
 
   absl::Status Step(RocksTableStore& store) {
-    const uint64_t kind = random_.Uniform(100);
+    const uint64_t kind = random_.Uniform(30);
     if (kind == 0) {
       absl::Status status = store.Flush();
       if (status.ok()) flushed_ = history_.size() - 1;
@@ -185,7 +189,7 @@ class TablePowerCuts {
     for (uint64_t i = random_.Uniform(5); i > 0; --i) {
       const std::string key = "k" + std::to_string(random_.Uniform(40));
       const bool remove = random_.Chance(1, 3);
-      changes[key] = remove ? "" : std::string(random_.Uniform(2'000) + 1, 'a' + index % 26);
+      changes[key] = remove ? "" : std::string(random_.Uniform(600) + 1, 'a' + index % 26);
       if (remove) {
         after.erase(key);
       } else {

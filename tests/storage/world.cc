@@ -120,10 +120,11 @@ std::string AppliedRowOf(uint64_t index) {
   return EncodeAppliedRow({.index = LogIndex(index), .term = Term(1)});
 }
 
-DiskWorld::DiskWorld(uint64_t seed)
+DiskWorld::DiskWorld(uint64_t seed, Buffers buffers)
     : disk(seed),
       env(NewFaultyEnv(&disk)),
-      resources({.write_buffer_bytes = size_t{256} << 10, .block_cache_bytes = size_t{1} << 20},
+      resources({.write_buffer_bytes = size_t{buffers == Buffers::kSmall ? 256u : 65'536u} << 10,
+                 .block_cache_bytes = size_t{1} << 20},
                 env.get()) {
   SCHEDULED_ASSERT(env->CreateDir("/data").ok(), "the disk takes a directory");
   std::unique_ptr<rocksdb::Directory> root;

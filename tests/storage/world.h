@@ -56,9 +56,13 @@ Rows RowsOf(const TableStore& store);
 absl::Status ApplyRows(TableStore& store, uint64_t index, const Rows& rows);
 std::string AppliedRowOf(uint64_t index);
 
-// A disk with a database environment; small buffers, so that little data already flushes.
+// A disk with a database environment.
 struct DiskWorld {
-  explicit DiskWorld(uint64_t seed = 1);
+  enum class Buffers {
+    kLarge,  // nothing is flushed unless it is asked for
+    kSmall,  // almost every write is followed by a flush, and flushes by compactions
+  };
+  explicit DiskWorld(uint64_t seed = 1, Buffers buffers = Buffers::kLarge);
 
   absl::StatusOr<std::unique_ptr<RocksLogStore>> OpenLog(const RocksLogOptions& options = {});
   absl::StatusOr<std::unique_ptr<RocksTableStore>> OpenTables();
