@@ -42,11 +42,12 @@ class Queries {
   // Newest last; kNotFound.
   absl::StatusOr<std::vector<Attempt>> Attempts(std::string_view job_id) const;
 
-  // A page by index: without a status over `jobs`, in the order of ids; pending over `slots`, by
-  // ready time within each queue; in_progress over `inflight`; completed, failed, timeout and
-  // cancelled over `done`, oldest end first; paused over `schedules`, which holds all jobs, so that
-  // a page may be empty and yet have a next one. Other filters leave rows out. kInvalidArgument:
-  // the cursor is not one of this list's, the limit is out of bounds, or the status is `skipped`.
+  // A page by index: pending jobs over `slots`, by ready time within each queue; in_progress over
+  // `inflight`; completed, failed, timeout and cancelled over `done`, oldest end first; without a
+  // status in the order of ids. Paused jobs have no index: they are looked for among all, so that a
+  // page may be empty and yet have a next one. The other filters leave rows out. A page ends early
+  // once it has looked at kMaxRowsLookedAt rows or holds 8 MiB of payloads. kInvalidArgument: the
+  // cursor is not one of this list's, the limit is out of bounds, or the status is `skipped`.
   absl::StatusOr<JobPage> List(const JobFilter& filter, const PageToken& page) const;
 
   absl::StatusOr<scheduled::Counts> Counts() const;
