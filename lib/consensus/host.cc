@@ -76,7 +76,7 @@ Host::Host(RaftOptions options, RaftParts parts, Recovery recovery)
       first_sequence_(parts_.runtime->Random()),
       flushed_(recovery.flushed),
       writer_(parts_.log_store, parts_.log,
-              {[this](raft::IoSeq seq) { Leave([seq](Inbox& inbox) { inbox.persisted = seq; }); },
+              {[this](raft::IoSeq seq) { Hand([seq](Inbox& inbox) { inbox.persisted = seq; }); },
                [this](absl::Status why) { Fail(why); }}),
       applier_(
           {parts_.state_machine, parts_.log_store, parts_.group, parts_.apply, parts_.completions},
@@ -86,11 +86,10 @@ Host::Host(RaftOptions options, RaftParts parts, Recovery recovery)
            },
            [this](size_t bytes) { unapplied_bytes_ -= bytes; },
            [this](absl::Status why) { Fail(why); }}),
-      flusher_({&clock_, parts_.state_machine, parts_.apply, parts_.flush},
-               {[this](LogIndex durable) {
-                  Leave([durable](Inbox& inbox) { inbox.flushed = durable; });
-                },
-                [this](absl::Status why) { Fail(why); }}) {
+      flusher_(
+          {&clock_, parts_.state_machine, parts_.apply, parts_.flush},
+          {[this](LogIndex durable) { Hand([durable](Inbox& inbox) { inbox.flushed = durable; }); },
+           [this](absl::Status why) { Fail(why); }}) {
   log_bytes_ = sizes_.total();
   core_.emplace(core_options_, std::move(recovery.core), clock_.MonoNow());
   if (options_.peers.size() > 1 && !HasData()) {
@@ -130,6 +129,17 @@ Host::~Host() {
   }
   for (auto& [id, done] : transferring_) Complete(std::move(done), why);
   applier_.Abandon(why);
+}
+
+template <typename F>
+void Host::Hand(F into_inbox) {
+  parts_.raft->Post([this, into_inbox] {
+    {
+      std::lock_guard lock(inbox_mutex_);
+      into_inbox(inbox_);
+    }
+    Pump();
+  });
 }
 
 void Host::Wake() {

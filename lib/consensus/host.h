@@ -98,6 +98,10 @@ class Host {
     }
     Wake();
   }
+  // The same as a task of the raft lane: for what a disk did, which is not known before it has
+  // taken its time, in virtual time too.
+  template <typename F>
+  void Hand(F into_inbox);
   void Receive(const NodeId& from, FrameClass frame_class, std::string frame);
   bool BelongsHere(const NodeId& from, const Opened& opened);
   absl::Status LimitsAllow(size_t command_bytes) const;

@@ -70,8 +70,11 @@ raft::Recovered ToRecovered(const LogState& log, const Ledger& ledger, AppliedPo
   recovered.base = {log.before_first.index, log.before_first.term};
   recovered.last = log.last;
   for (const TermRun& run : log.term_runs) recovered.terms.push_back({run.term, run.first});
-  for (raft::ConfigurationAt& each : ledger.configurations()) {
-    recovered.configurations.push_back(std::move(each));
+  recovered.configurations = ledger.configurations();
+  // What counts where the state machine stands is known: nothing, before the first configuration.
+  if (!recovered.configurations.empty() &&
+      recovered.configurations.front().index > applied.index) {
+    recovered.configurations.insert(recovered.configurations.begin(), raft::ConfigurationAt());
   }
   recovered.applied = {applied.index, applied.term};
   return recovered;
@@ -117,7 +120,7 @@ raft::Recovered Found(const NodeId& self, std::string cluster_id,
   recovered.hard_state.term = kFoundingTerm;
   recovered.last = LogIndex(1);
   recovered.terms.push_back({kFoundingTerm, LogIndex(1)});
-  recovered.configurations.push_back({LogIndex(1), configuration});
+  recovered.configurations = {{}, {LogIndex(1), configuration}};
   return recovered;
 }
 
