@@ -1,0 +1,218 @@
+// See raft_checks.h.
+#include "sim/raft_checks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/escaping.h"
+#include "base/checksum.h"
+#include "consensus/envelope.h"
+#include "consensus/inspect.h"
+#include "raft/codec.h"
+#include "raft/print.h"
+#include "sim/finding.h"
+
+namespace scheduled::sim {
+namespace {
+
+// Votes and acknowledgements are smaller; larger frames are appends.
+constexpr size_t kSmallFrameBytes = 256;
+
+}  // namespace
+
+RaftChecks::RaftChecks(World* world) : world_(*world), truth_(1), seen_(world->size()) {
+  world_.network().SetObserver(
+      [this](int from, int to, FrameClass frame_class, const std::string& frame) {
+        world_.Digest(frame);
+        world_.Digest(static_cast<uint64_t>(from * 16 + to));
+        OnFrame(from, frame_class, frame);
+      });
+  for (int i = 0; i < world_.size(); ++i) {
+    Machine& machine = world_.machine(i);
+    machine.log->SetObserver([this, &machine](const LogWrite& write) { OnWrite(machine, write); });
+  }
+}
+
+uint64_t RaftChecks::HashOf(const LogRecord& record) {
+  return Checksum64(record.bytes.view(), record.kind);
+}
+
+void RaftChecks::OnBoot(Machine& machine) {
+  seen_[machine.number] = {};
+  AfterRaft(machine);
+}
+
+void RaftChecks::OnCrash(Machine&) {}
+
+// Rule 2 for a crash: what is committed stays on the disks of a majority.
+void RaftChecks::OnCrashed(Machine&) {
+  if (truth_.size() > 1) CheckMajority(LogIndex(committed()), truth_.back());
+}
+
+void RaftChecks::AfterRaft(Machine& machine) {
+  const raft::Core& core = InspectCore(machine.member->raft());
+  core.CheckInvariants();
+  Seen& seen = seen_[machine.number];
+  Require(core.commit() >= seen.commit, "the commit index goes back");
+  seen.commit = core.commit();
+  if (core.role() == raft::Role::kLeader) CheckLeader(machine, core);
+  CheckCommitted(machine, std::min(core.commit(), core.durable()));
+  if (expect_leases_) CheckLeases();
+}
+
+void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
+  Seen& seen = seen_[machine.number];
+  if (seen.led == core.term()) return;
+  seen.led = core.term();
+  if (world_.tracing()) {
+    world_.Trace(machine.id.value, fmt::format("leads term {}", core.term().value));
+  }
+  const bool fresh = leaders_.try_emplace(core.term(), machine.number).second;
+  Require(fresh, fmt::format("two leaders of term {}", core.term().value));
+  for (uint64_t i = 1; i < truth_.size(); ++i) {
+    const LogIndex index(i);
+    const LogState* state = machine.log->State(kSimGroup);
+    if (state != nullptr && index <= state->before_first.index) continue;
+    const LogRecord* record = machine.log->Find(kSimGroup, index);
+    Require(record != nullptr && record->term == truth_[i].term,
+            fmt::format("the leader of term {} lacks committed entry {}", core.term().value, i));
+  }
+}
+
+void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
+  Seen& seen = seen_[machine.number];
+  while (seen.checked < through) {
+    seen.checked = seen.checked.Next();
+    const LogState* state = machine.log->State(kSimGroup);
+    if (state != nullptr && seen.checked <= state->before_first.index) continue;
+    const LogRecord* record = machine.log->Find(kSimGroup, seen.checked);
+    Require(record != nullptr, "a committed and durable entry is not in the log");
+    const Truth truth{record->term, HashOf(*record)};
+    if (seen.checked.value < truth_.size()) {
+      const Truth& known = truth_[seen.checked.value];
+      Require(
+          known.term == truth.term && known.hash == truth.hash,
+          fmt::format("{} committed another entry at {}: of term {}, not of {}", machine.id.value,
+                      seen.checked.value, truth.term.value, known.term.value));
+      continue;
+    }
+    truth_.push_back(truth);
+    CheckMajority(seen.checked, truth);
+  }
+}
+
+void RaftChecks::CheckMajority(LogIndex index, const Truth& truth) {
+  int have = 0;
+  for (int i = 0; i < world_.size(); ++i) {
+    SimLogStore& log = *world_.machine(i).log;
+    const LogState* state = log.State(kSimGroup);
+    const LogRecord* record = log.FindDurable(kSimGroup, index);
+    const bool cut = state != nullptr && index <= state->before_first.index;
+    have += cut || (record != nullptr && record->term == truth.term);
+  }
+  Require(2 * have > world_.size(),
+          fmt::format("committed entry {} is on {} disks only", index.value, have));
+}
+
+void RaftChecks::CheckLeases() {
+  for (int i = 0; i < world_.size(); ++i) {
+    const Machine& holder = world_.machine(i);
+    if (!holder.up() || holder.paused()) continue;
+    const raft::Core& core = InspectCore(holder.member->raft());
+    if (core.role() != raft::Role::kLeader || !holder.member->raft().HasLease()) continue;
+    for (int j = 0; j < world_.size(); ++j) {
+      const Machine& other = world_.machine(j);
+      if (j == i || !other.up()) continue;
+      const raft::Core& rival = InspectCore(other.member->raft());
+      Require(rival.role() != raft::Role::kLeader || rival.term() < core.term(),
+              fmt::format("{} leads term {} while {} holds a lease of term {}", other.id.value,
+                          rival.term().value, holder.id.value, core.term().value));
+    }
+  }
+}
+
+// Committed entries are truncated from no disk.
+void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
+  if (write.group != kSimGroup) return;
+  for (const LogRecord& record : write.entries) {
+    world_.Digest(record.index.value ^ (record.term.value << 32));
+  }
+  if (!write.truncate_from) return;
+  if (world_.tracing()) {
+    world_.Trace(machine.id.value, fmt::format("truncates from {}", write.truncate_from->value));
+  }
+  for (uint64_t i = write.truncate_from->value; i < truth_.size(); ++i) {
+    const LogRecord* record = machine.log->Find(kSimGroup, LogIndex(i));
+    Require(record == nullptr || record->term != truth_[i].term,
+            fmt::format("{} truncates committed entry {}", machine.id.value, i));
+  }
+}
+
+void RaftChecks::OnFrame(int from, FrameClass frame_class, const std::string& frame) {
+  if (frame_class != FrameClass::kConsensus) return;
+  if (frame.size() > kSmallFrameBytes && !world_.tracing()) return;
+  std::string content = frame;
+  const std::optional<Opened> opened = Unseal(&content);
+  Require(opened.has_value(), "a frame that no envelope was made for");
+  if (opened->kind != EnvelopeKind::kRaft) return;
+  raft::FrameAssembler assembler;
+  auto message = assembler.Add(std::move(content));
+  if (!message.ok() || !message->has_value()) return;
+  Machine& machine = world_.machine(from);
+  if (world_.tracing()) world_.Trace(machine.id.value, "sends " + raft::ToString(**message));
+  CheckPromise(machine, **message);
+}
+
+void RaftChecks::CheckPromise(Machine& from, const raft::Message& message) {
+  if (const auto* vote = std::get_if<raft::VoteReply>(&message.body);
+      vote != nullptr && vote->granted && !vote->pre) {
+    const HardState& durable = from.log->DurableHardState(kSimGroup);
+    Require(durable.term > vote->campaign_term ||
+                (durable.term == vote->campaign_term && durable.vote == message.to),
+            "a vote was sent before it was durable");
+    const auto given = votes_.try_emplace({from.number, vote->campaign_term}, message.to);
+    Require(given.first->second == message.to, "two votes in one term");
+  }
+  if (const auto* request = std::get_if<raft::VoteRequest>(&message.body);
+      request != nullptr && !request->pre) {
+    const auto given = votes_.try_emplace({from.number, request->campaign_term}, from.id);
+    Require(given.first->second == from.id, "a candidate of a term in which it voted for another");
+  }
+  if (const auto* reply = std::get_if<raft::AppendReply>(&message.body);
+      reply != nullptr && reply->taken && reply->match > LogIndex()) {
+    const LogState* state = from.log->State(kSimGroup);
+    const bool cut = state != nullptr && reply->match <= state->before_first.index;
+    Require(cut || from.log->FindDurable(kSimGroup, reply->match) != nullptr ||
+                from.log->DurableHardState(kSimGroup).term > message.term,
+            "an entry was acknowledged before it was durable");
+  }
+}
+
+bool RaftChecks::AreEqual() {
+  const Machine& first = world_.machine(0);
+  for (int i = 0; i < world_.size(); ++i) {
+    const Machine& machine = world_.machine(i);
+    if (!machine.up() || machine.tables->applied() != first.tables->applied()) return false;
+    if (machine.tables->applied() < LogIndex(committed())) return false;
+    const raft::Core& core = InspectCore(machine.member->raft());
+    if (core.last() != first.tables->applied()) return false;
+  }
+  return true;
+}
+
+void RaftChecks::CheckEqual() {
+  const Machine& first = world_.machine(0);
+  for (int i = 1; i < world_.size(); ++i) {
+    const Machine& other = world_.machine(i);
+    const auto [a, b] = std::mismatch(first.tables->rows().begin(), first.tables->rows().end(),
+                                      other.tables->rows().begin(), other.tables->rows().end());
+    const bool equal = a == first.tables->rows().end() && b == other.tables->rows().end();
+    Require(equal, fmt::format("the tables of {} and {} differ, first at key '{}'", first.id.value,
+                               other.id.value,
+                               a == first.tables->rows().end() ? "" : absl::CHexEscape(a->first)));
+  }
+}
+
+}  // namespace scheduled::sim

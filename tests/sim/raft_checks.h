@@ -1,0 +1,80 @@
+// What Raft promises, checked from outside after every task of a raft lane, against what is on the
+// simulated disks and wires: none of it comes from what the nodes say of themselves alone.
+//
+//   1. One leader in a term, in all lives of all nodes.
+//   2. What is committed anywhere is the same entry everywhere, for ever: on commit, on the disks
+//      of a majority, and never truncated from any disk again.
+//   3. A new leader has everything that was ever committed.
+//   4. A vote is given once in a term, and it and every acknowledgement is durable before it is
+//      sent.
+//   5. While a leader's lease holds by its own clock, nobody leads a later term.
+//   6. Commit and applied of one life never go back.
+#ifndef SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
+#define SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "raft/core.h"
+#include "scheduled/transport.h"
+#include "sim/world.h"
+
+namespace scheduled::sim {
+
+inline constexpr GroupId kSimGroup{1};
+
+class RaftChecks {
+ public:
+  explicit RaftChecks(World* world);
+
+  void OnBoot(Machine& machine);
+  void OnCrash(Machine& machine);    // killed, its disk as it was
+  void OnCrashed(Machine& machine);  // its disk as the next life finds it
+  void AfterRaft(Machine& machine);
+  // All that are up have the same log and the same tables, byte by byte. False: not yet.
+  bool AreEqual();
+  void CheckEqual();
+
+  // The clocks' promise is kept (drift within 1 %), so leases are worth checking.
+  void ExpectLeases(bool expect) { expect_leases_ = expect; }
+
+  uint64_t committed() const { return truth_.size() - 1; }
+  uint64_t elections() const { return leaders_.size(); }
+
+ private:
+  // What is known of one committed entry.
+  struct Truth {
+    Term term;
+    uint64_t hash = 0;
+  };
+  // Of one life of a node.
+  struct Seen {
+    LogIndex commit;
+    LogIndex checked;  // compared with the truth up to here
+    Term led;          // the newest term that it led
+  };
+
+  static uint64_t HashOf(const LogRecord& record);
+  void OnFrame(int from, FrameClass frame_class, const std::string& frame);
+  void CheckPromise(Machine& from, const raft::Message& message);
+  void OnWrite(Machine& machine, const LogWrite& write);
+  void CheckLeader(Machine& machine, const raft::Core& core);
+  void CheckCommitted(Machine& machine, LogIndex through);
+  void CheckMajority(LogIndex index, const Truth& truth);
+  void CheckLeases();
+
+  World& world_;
+  std::vector<Truth> truth_;  // by index, from 1
+  std::map<Term, int> leaders_;
+  std::map<std::pair<int, Term>, NodeId> votes_;
+  std::vector<Seen> seen_;
+  bool expect_leases_ = true;
+};
+
+}  // namespace scheduled::sim
+
+#endif  // SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_

@@ -1,0 +1,145 @@
+// See sim_log_store.h. Bounds and terms are the storage layer's own arithmetic (log_state.h), which
+// also asserts what the port demands of its callers.
+#include "sim/sim_log_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "storage/log_state.h"
+
+namespace scheduled::sim {
+namespace {
+
+// Calls that ended so long ago are durable whatever instant a crash falls on.
+constexpr absl::Duration kLongestSync = absl::Seconds(20);
+
+}  // namespace
+
+void SimLogStore::Do(Image* image, std::span<const LogWrite> writes) {
+  for (const LogWrite& write : writes) {
+    Log& log = (*image)[write.group];
+    ApplyWrite(log.state, write);
+    if (write.reset_to) log.entries.clear();
+    if (write.truncate_from) {
+      const size_t kept = write.truncate_from->value - log.state.first.value;
+      if (kept < log.entries.size()) log.entries.resize(kept);
+    }
+    log.entries.insert(log.entries.end(), write.entries.begin(), write.entries.end());
+  }
+}
+
+void SimLogStore::Do(Image* image, const Cut& cut) {
+  Log& log = (*image)[cut.group];
+  if (cut.first_kept <= log.state.first) return;
+  const uint64_t dropped = cut.first_kept.value - log.state.first.value;
+  ApplyCut(log.state, cut.first_kept);
+  log.entries.erase(log.entries.begin(),
+                    log.entries.begin() + static_cast<std::ptrdiff_t>(dropped));
+}
+
+void SimLogStore::Do(Image* image, const Call& call) {
+  Do(image, call.writes);
+  if (call.cut) Do(image, *call.cut);
+}
+
+absl::StatusOr<LogState> SimLogStore::Load(GroupId group) {
+  if (!failure_.ok()) return failure_;
+  return seen_[group].state;
+}
+
+// A sync that failed may have reached the disk all the same; the node is told of an error and
+// stops, and which it was shows after the crash.
+absl::Status SimLogStore::Sync(Call call) {
+  Settle(sync_.now() - kLongestSync);
+  const absl::Status synced = sync_.Sync();
+  call.durable_at = synced.ok() ? sync_.now() : MonoTime::Infinite();
+  pending_.push_back(std::move(call));
+  if (!synced.ok()) failure_ = synced;
+  return synced;
+}
+
+absl::Status SimLogStore::Write(std::span<const LogWrite> writes) {
+  if (!failure_.ok()) return failure_;
+  if (writes.empty()) return absl::OkStatus();
+  for (const LogWrite& write : writes) {
+    if (observer_) observer_(write);
+    Do(&seen_, std::span(&write, 1));
+  }
+  return Sync({.writes = {writes.begin(), writes.end()}});
+}
+
+absl::Status SimLogStore::CutBefore(GroupId group, LogIndex first_kept) {
+  if (!failure_.ok()) return failure_;
+  const Cut cut{group, first_kept};
+  Do(&seen_, cut);
+  return Sync({.cut = cut});
+}
+
+absl::StatusOr<std::vector<LogRecord>> SimLogStore::Read(GroupId group, LogIndex from, LogIndex to,
+                                                         size_t max_bytes) {
+  SCHEDULED_ASSERT(from < to, "a read asks for something");
+  if (!failure_.ok()) return failure_;
+  const Log& log = seen_[group];
+  if (from < log.state.first || to > log.state.last.Next()) {
+    return absl::OutOfRangeError("the entries are no longer in the log");
+  }
+  std::vector<LogRecord> result;
+  size_t bytes = 0;
+  for (LogIndex index = from; index < to; index = index.Next()) {
+    const LogRecord& entry = log.entries[index.value - log.state.first.value];
+    bytes += entry.bytes.size();
+    if (!result.empty() && bytes > max_bytes) break;
+    result.push_back(entry);
+  }
+  return result;
+}
+
+absl::Status SimLogStore::MarkCleanStop() { return failure_; }
+
+void SimLogStore::Settle(MonoTime now) {
+  while (!pending_.empty() && pending_.front().durable_at <= now) {
+    Do(&durable_, pending_.front());
+    pending_.pop_front();
+  }
+}
+
+void SimLogStore::Crash(Random* random) {
+  Settle(sync_.now());
+  while (!pending_.empty() && random->Chance(1, 2)) {
+    Do(&durable_, pending_.front());
+    pending_.pop_front();
+  }
+  pending_.clear();
+  seen_ = durable_;
+  failure_ = absl::OkStatus();
+}
+
+const LogRecord* SimLogStore::FindIn(const Image& image, GroupId group, LogIndex index) {
+  const auto log = image.find(group);
+  if (log == image.end()) return nullptr;
+  const LogState& state = log->second.state;
+  if (index < state.first || index > state.last) return nullptr;
+  return &log->second.entries[index.value - state.first.value];
+}
+
+const LogRecord* SimLogStore::Find(GroupId group, LogIndex index) const {
+  return FindIn(seen_, group, index);
+}
+
+const LogRecord* SimLogStore::FindDurable(GroupId group, LogIndex index) {
+  Settle(sync_.now());
+  return FindIn(durable_, group, index);
+}
+
+const LogState* SimLogStore::State(GroupId group) const {
+  const auto log = seen_.find(group);
+  return log == seen_.end() ? nullptr : &log->second.state;
+}
+
+const HardState& SimLogStore::DurableHardState(GroupId group) {
+  Settle(sync_.now());
+  return durable_[group].state.hard_state;
+}
+
+}  // namespace scheduled::sim

@@ -1,0 +1,122 @@
+// See sim_table_store.h.
+#include "sim/sim_table_store.h"
+
+#include <algorithm>
+
+#include "storage/applied_row.h"
+#include "storage/table_batch.h"
+
+namespace scheduled::sim {
+namespace {
+
+constexpr absl::Duration kLongestSync = absl::Seconds(20);
+
+}  // namespace
+
+absl::StatusOr<std::optional<std::string>> SimTableStore::Get(std::string_view key) const {
+  if (!failure_.ok()) return failure_;
+  const auto row = rows_.find(key);
+  if (row == rows_.end()) return std::optional<std::string>();
+  return std::optional<std::string>(row->second);
+}
+
+absl::StatusOr<std::vector<TableRow>> SimTableStore::Scan(std::string_view from,
+                                                          std::string_view to, size_t limit) const {
+  if (!failure_.ok()) return failure_;
+  std::vector<TableRow> result;
+  for (auto row = rows_.lower_bound(from); row != rows_.end() && result.size() < limit; ++row) {
+    if (!to.empty() && row->first >= to) break;
+    result.push_back({.key = row->first, .value = row->second});
+  }
+  return result;
+}
+
+absl::Status SimTableStore::Apply(const TableBatch& batch) {
+  if (!failure_.ok()) return failure_;
+  Batch done;
+  for (const TableBatch::Op& op : batch.ops()) {
+    const auto row = rows_.find(op.key);
+    std::optional<std::string> before;
+    if (row != rows_.end()) before = row->second;
+    done.undo.emplace_back(std::string(op.key), std::move(before));
+    if (!op.value) {
+      if (row != rows_.end()) rows_.erase(row);
+    } else if (row != rows_.end()) {
+      row->second = *op.value;
+    } else {
+      rows_.emplace(std::string(op.key), std::string(*op.value));
+    }
+  }
+  absl::StatusOr<LogPosition> applied = ReadApplied(*this);
+  if (!applied.ok()) return applied.status();
+  if (applied->index < this->applied()) {
+    return absl::InternalError("a batch whose applied row falls");
+  }
+  done.applied = applied->index;
+  batches_.push_back(std::move(done));
+  return absl::OkStatus();
+}
+
+absl::Status SimTableStore::Flush() {
+  if (!failure_.ok()) return failure_;
+  Settle(sync_.now() - kLongestSync);
+  const LogIndex through = applied();
+  if (absl::Status synced = sync_.Sync(); !synced.ok()) {
+    failure_ = synced;
+    return synced;
+  }
+  flushes_.push_back({sync_.now(), through});
+  return absl::OkStatus();
+}
+
+absl::StatusOr<LogIndex> SimTableStore::FlushedIndex() const {
+  if (!failure_.ok()) return failure_;
+  LogIndex flushed = base_applied_;
+  for (const FlushEnd& flush : flushes_) {
+    if (flush.at <= sync_.now()) flushed = std::max(flushed, flush.applied);
+  }
+  return flushed;
+}
+
+absl::Status SimTableStore::Checkpoint(const std::string&) {
+  return absl::UnimplementedError("the simulated tables write no checkpoints");
+}
+
+absl::Status SimTableStore::InstallFrom(const std::string&) {
+  return absl::UnimplementedError("the simulated tables install no checkpoints");
+}
+
+void SimTableStore::Settle(MonoTime now) {
+  while (!flushes_.empty() && flushes_.front().at <= now) {
+    while (!batches_.empty() && batches_.front().applied <= flushes_.front().applied) {
+      base_applied_ = batches_.front().applied;
+      batches_.pop_front();
+    }
+    flushes_.pop_front();
+  }
+}
+
+void SimTableStore::Crash(Random* random) {
+  Settle(sync_.now());
+  flushes_.clear();
+  // Often all or nothing, which are the usual cases; else anything in between.
+  size_t kept = random->Uniform(batches_.size() + 1);
+  if (random->Chance(1, 4)) kept = 0;
+  if (random->Chance(1, 4)) kept = batches_.size();
+  while (batches_.size() > kept) {
+    Batch& last = batches_.back();
+    for (auto undo = last.undo.rbegin(); undo != last.undo.rend(); ++undo) {
+      if (undo->second) {
+        rows_.insert_or_assign(std::move(undo->first), *std::move(undo->second));
+      } else {
+        rows_.erase(undo->first);
+      }
+    }
+    batches_.pop_back();
+  }
+  if (!batches_.empty()) base_applied_ = batches_.back().applied;
+  batches_.clear();
+  failure_ = absl::OkStatus();
+}
+
+}  // namespace scheduled::sim

@@ -1,0 +1,68 @@
+// A TableStore on a modelled disk. What was applied is durable only once it was flushed, by the
+// node or by the store itself whenever it likes: a crash leaves an exact prefix of the batches,
+// from the last flush that had ended to the last batch. The object is the disk, as SimLogStore is.
+#ifndef SCHEDULED_TESTS_SIM_SIM_TABLE_STORE_H_
+#define SCHEDULED_TESTS_SIM_SIM_TABLE_STORE_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sim/sync_model.h"
+#include "storage/table_store.h"
+
+namespace scheduled::sim {
+
+class SimTableStore final : public TableStore {
+ public:
+  using Rows = std::map<std::string, std::string, std::less<>>;
+
+  explicit SimTableStore(SyncModel* sync) : sync_(*sync) {}
+
+  absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override;
+  absl::StatusOr<std::vector<TableRow>> Scan(std::string_view from, std::string_view to,
+                                             size_t limit) const override;
+  absl::Status Apply(const TableBatch& batch) override;
+  absl::Status Flush() override;
+  absl::StatusOr<LogIndex> FlushedIndex() const override;
+  absl::Status Checkpoint(const std::string& dir) override;
+  absl::Status InstallFrom(const std::string& dir) override;
+
+  // The node is dead: goes back to a prefix that a flush may have left.
+  void Crash(Random* random);
+
+  const Rows& rows() const { return rows_; }
+  // Of the applied row; 0 where there is none.
+  LogIndex applied() const { return batches_.empty() ? base_applied_ : batches_.back().applied; }
+  bool failed() const { return !failure_.ok(); }
+
+ private:
+  // A batch that is not durable for certain, with what it replaced.
+  struct Batch {
+    LogIndex applied;
+    std::vector<std::pair<std::string, std::optional<std::string>>> undo;
+  };
+  // Everything up to `applied` is durable from then on.
+  struct FlushEnd {
+    MonoTime at;
+    LogIndex applied;
+  };
+
+  void Settle(MonoTime now);
+
+  SyncModel& sync_;
+  absl::Status failure_;
+  Rows rows_;
+  LogIndex base_applied_;  // before the first of batches_; durable
+  std::deque<Batch> batches_;
+  std::deque<FlushEnd> flushes_;
+};
+
+}  // namespace scheduled::sim
+
+#endif  // SCHEDULED_TESTS_SIM_SIM_TABLE_STORE_H_

@@ -1,0 +1,192 @@
+// See world.h.
+#include "sim/world.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "base/checksum.h"
+#include "consensus/inspect.h"
+#include "raft/print.h"
+#include "sim/finding.h"
+#include "sim/raft_checks.h"
+#include "sim/workload.h"
+
+namespace scheduled::sim {
+namespace {
+
+// A Tuesday in 2026, far from any clock change.
+constexpr int64_t kWallStart = 1'780'000'000;
+
+VirtualLoopOptions LoopOptions(uint64_t seed) {
+  return {.seed = seed, .wall_start = absl::FromUnixSeconds(kWallStart)};
+}
+
+}  // namespace
+
+World::World(const WorldOptions& options, Workload* workload)
+    : options_(options),
+      workload_(*workload),
+      random_(options.seed),
+      loop_(LoopOptions(random_.Next())),
+      outside_(loop_.NewRuntime("world")),
+      driver_(outside_->NewLane("driver")) {
+  std::vector<NodeId> names;
+  std::vector<VirtualRuntime*> runtimes;
+  for (int i = 0; i < options.nodes; ++i) {
+    AddMachine(i, options.nodes);
+    names.push_back(machines_.back()->id);
+    runtimes.push_back(machines_.back()->runtime.get());
+    if (options.nodes > 1) peers_[names.back()] = fmt::format("machine-{}:1", i + 1);
+  }
+  network_ = std::make_unique<SimNetwork>(&loop_, random_.Fork(), names, runtimes);
+  checks_ = std::make_unique<RaftChecks>(this);
+  loop_.SetAfterEvent([this] { AfterEvent(); });
+}
+
+World::~World() {
+  for (const auto& machine : machines_) {
+    machine->runtime->Kill();
+    machine->member.reset();
+    machine->boot_lane.reset();
+  }
+}
+
+void World::AddMachine(int number, int nodes) {
+  auto machine = std::make_unique<Machine>();
+  machine->number = number;
+  machine->id = NodeId(fmt::format("n{}", number + 1));
+  machine->disk = raft::DiskId(random_.Next() | 1);
+  VirtualNodeOptions node;
+  node.mono_start = MonoTime{random_.Between(int64_t{1'000'000'000}, int64_t{1} << 50)};
+  if (nodes > 1)
+    node.wall_offset = random_.Between(absl::Milliseconds(-50), absl::Milliseconds(50));
+  machine->runtime = loop_.NewRuntime(machine->id.value, node);
+  machine->sync = std::make_unique<SyncModel>(&loop_, random_.Fork());
+  machine->log = std::make_unique<SimLogStore>(machine->sync.get());
+  machine->tables = std::make_unique<SimTableStore>(machine->sync.get());
+  machines_.push_back(std::move(machine));
+}
+
+void World::After(absl::Duration wait, Task task) {
+  driver_->PostAt(loop_.now() + wait, std::move(task));
+}
+
+void World::Boot(int number) {
+  Machine& machine = *machines_[number];
+  if (machine.up() || machine.boot_lane != nullptr) return;
+  ++machine.boots;
+  if (tracing()) Trace(machine.id.value, fmt::format("boots, {}", machine.boots));
+  machine.boot_lane = machine.runtime->NewLane("boot");
+  machine.boot_lane->Post([this, &machine] {
+    absl::StatusOr<std::unique_ptr<Member>> member = workload_.Boot(*this, machine);
+    if (!member.ok()) {
+      // A disk that failed while the node opened is the simulation's own doing.
+      const bool disk = machine.log->failed() || machine.tables->failed();
+      Require(disk,
+              fmt::format("{} does not boot: {}", machine.id.value, member.status().ToString()));
+      if (tracing()) Trace(machine.id.value, "failed to boot");
+      return;
+    }
+    machine.member = *std::move(member);
+    checks_->OnBoot(machine);
+  });
+}
+
+void World::Crash(int number) {
+  Machine& machine = *machines_[number];
+  if (machine.boot_lane == nullptr) return;
+  if (tracing()) Trace(machine.id.value, "crashes");
+  machine.runtime->Kill();
+  workload_.OnCrash(*this, machine);
+  checks_->OnCrash(machine);
+  machine.member.reset();
+  machine.boot_lane.reset();
+  machine.log->Crash(&random_);
+  machine.tables->Crash(&random_);
+  checks_->OnCrashed(machine);
+}
+
+void World::Pause(int number) {
+  if (!machines_[number]->up() || machines_[number]->paused()) return;
+  if (tracing()) Trace(machines_[number]->id.value, "is paused");
+  machines_[number]->runtime->Pause();
+}
+
+void World::Resume(int number) {
+  if (!machines_[number]->paused()) return;
+  if (tracing()) Trace(machines_[number]->id.value, "goes on");
+  machines_[number]->runtime->Resume();
+}
+
+int World::Leader() {
+  int leader = -1;
+  Term newest;
+  for (const auto& machine : machines_) {
+    if (!machine->up()) continue;
+    const raft::Core& core = InspectCore(machine->member->raft());
+    if (core.role() != raft::Role::kLeader || core.term() <= newest) continue;
+    newest = core.term();
+    leader = machine->number;
+  }
+  return leader;
+}
+
+void World::AfterEvent() {
+  const std::string lane = loop_.last_lane();
+  for (const auto& machine : machines_) {
+    const std::string& name = machine->id.value;
+    if (!lane.starts_with(name) || lane[name.size()] != '/' || !machine->up()) continue;
+    if (std::string_view(lane).substr(name.size() + 1) == "raft") checks_->AfterRaft(*machine);
+    machine->member->CheckInvariants();
+  }
+}
+
+void World::Trace(std::string_view who, std::string_view what) {
+  if (!options_.trace) return;
+  const double seconds = static_cast<double>(now().nanos) / 1e9;
+  fmt::print("{:12.6f} {:<6} {}\n", seconds, who, what);
+}
+
+LogSink World::LogSinkOf(int number) {
+  if (!options_.trace) return nullptr;
+  return
+      [this, number](LogLevel level, std::string_view message, std::span<const LogField> fields) {
+        std::string line = fmt::format("{} {}", LogLevelName(level), message);
+        for (const LogField& field : fields) {
+          if (field.key != "node") line += fmt::format(" {}={}", field.key, field.value);
+        }
+        Trace(machines_[number]->id.value, line);
+      };
+}
+
+void World::Digest(uint64_t value) {
+  digest_ = (digest_ ^ value) * 0x9e3779b97f4a7c15u;
+  digest_ ^= digest_ >> 32;
+}
+
+void World::Digest(std::string_view bytes) { Digest(Checksum64(bytes)); }
+
+uint64_t World::digest() const { return loop_.digest() ^ (digest_ * 31); }
+
+std::string World::State() {
+  std::string state = fmt::format("time {:.6f} s, last lane {}\n",
+                                  static_cast<double>(now().nanos) / 1e9, loop_.last_lane());
+  for (const auto& machine : machines_) {
+    state += fmt::format("  {} boot {}: ", machine->id.value, machine->boots);
+    if (!machine->up()) {
+      state += "down\n";
+      continue;
+    }
+    state += fmt::format("{}{} tables applied {}", machine->paused() ? "paused " : "",
+                         raft::ToString(InspectCore(machine->member->raft()).status()),
+                         machine->tables->applied().value);
+    const std::string failure = machine->member->raft().status().failure;
+    if (!failure.empty()) state += " failed: " + failure;
+    state += "\n";
+  }
+  return state;
+}
+
+}  // namespace scheduled::sim

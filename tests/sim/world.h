@@ -1,0 +1,117 @@
+// The machines of one simulation, on one virtual loop: each has clocks, a disk that outlives its
+// node, and a node that boots, crashes, is paused and boots again. Which node that is, the workload
+// says (workload.h); what goes wrong, the faults (faults.h). One generator of random numbers, one
+// digest of everything that has an effect.
+#ifndef SCHEDULED_TESTS_SIM_WORLD_H_
+#define SCHEDULED_TESTS_SIM_WORLD_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/virtual_runtime.h"
+#include "raft/configuration.h"
+#include "scheduled/log.h"
+#include "scheduled/raft_node.h"
+#include "sim/sim_log_store.h"
+#include "sim/sim_network.h"
+#include "sim/sim_table_store.h"
+
+namespace scheduled::sim {
+
+class World;
+class Workload;
+class RaftChecks;
+
+// One life of a node: destroyed by its crash, after its lanes have been killed.
+class Member {
+ public:
+  virtual ~Member() = default;
+  virtual RaftNode& raft() = 0;
+  // Everything that this life can check of itself between two tasks.
+  virtual void CheckInvariants() {}
+};
+
+struct Machine {
+  int number = 0;  // from 0
+  NodeId id;
+  raft::DiskId disk;
+  uint64_t boots = 0;
+  std::unique_ptr<VirtualRuntime> runtime;
+  std::unique_ptr<SyncModel> sync;
+  std::unique_ptr<SimLogStore> log;
+  std::unique_ptr<SimTableStore> tables;
+  std::unique_ptr<Lane> boot_lane;
+  std::unique_ptr<Member> member;  // null while it is down, or boots
+
+  bool up() const { return member != nullptr; }
+  bool paused() const { return runtime->paused(); }
+};
+
+struct WorldOptions {
+  uint64_t seed = 1;
+  int nodes = 3;
+  bool trace = false;
+};
+
+class World {
+ public:
+  World(const WorldOptions& options, Workload* workload);
+  ~World();
+
+  VirtualLoop& loop() { return loop_; }
+  Random& random() { return random_; }
+  SimNetwork& network() { return *network_; }
+  RaftChecks& checks() { return *checks_; }
+  // Where faults and clients act: no machine's, always on time.
+  Lane& driver() { return *driver_; }
+  MonoTime now() const { return loop_.now(); }
+  int size() const { return static_cast<int>(machines_.size()); }
+  Machine& machine(int number) { return *machines_[number]; }
+  const std::map<NodeId, std::string>& peers() const { return peers_; }
+
+  // Runs `task` on the driver's lane in `wait`.
+  void After(absl::Duration wait, Task task);
+
+  // Driver lane. Each does nothing where it makes no sense.
+  void Boot(int number);
+  void Crash(int number);
+  void Pause(int number);
+  void Resume(int number);
+  // The newest term's leader that is up; -1 if there is none.
+  int Leader();
+
+  bool tracing() const { return options_.trace; }
+  // One line of what happened, if somebody looks: the caller asks tracing() before it formats.
+  void Trace(std::string_view who, std::string_view what);
+  // What the product itself says, as lines of the trace.
+  LogSink LogSinkOf(int number);
+  void Digest(uint64_t value);
+  void Digest(std::string_view bytes);
+  uint64_t digest() const;
+
+  // One line for each node.
+  std::string State();
+
+ private:
+  void AddMachine(int number, int nodes);
+  void AfterEvent();
+
+  const WorldOptions options_;
+  Workload& workload_;
+  Random random_;
+  VirtualLoop loop_;
+  std::unique_ptr<VirtualRuntime> outside_;
+  std::unique_ptr<Lane> driver_;
+  std::map<NodeId, std::string> peers_;
+  std::vector<std::unique_ptr<Machine>> machines_;
+  std::unique_ptr<SimNetwork> network_;
+  std::unique_ptr<RaftChecks> checks_;
+  uint64_t digest_ = 0;
+};
+
+}  // namespace scheduled::sim
+
+#endif  // SCHEDULED_TESTS_SIM_WORLD_H_
