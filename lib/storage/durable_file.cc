@@ -30,6 +30,10 @@ absl::Status ToStatus(const rocksdb::Status& status, std::string_view doing,
     return absl::PermissionDeniedError(
         absl::StrCat(what, ": this user may not; give the directory to the user that runs this"));
   }
+  if (text.find("not a directory") != std::string::npos ||
+      text.find("Not a directory") != std::string::npos) {
+    return absl::FailedPreconditionError(absl::StrCat(what, ": it is not a directory"));
+  }
   if (text.find("Read-only file system") != std::string::npos) {
     return absl::FailedPreconditionError(absl::StrCat(what, ": the file system is read-only"));
   }
@@ -68,6 +72,10 @@ absl::StatusOr<std::string> ReadWholeFile(rocksdb::Env* env, const std::string& 
 absl::StatusOr<std::vector<std::string>> ListDirectory(rocksdb::Env* env, const std::string& dir) {
   std::vector<std::string> names;
   const rocksdb::Status status = env->GetChildren(dir, &names);
+  // Reported as missing even where it is there and only may not be read.
+  if (status.IsNotFound() && env->FileExists(dir).ok()) {
+    return ToStatus(rocksdb::Status::IOError("Permission denied"), "cannot list", dir);
+  }
   if (!status.ok()) return ToStatus(status, "cannot list", dir);
   std::erase_if(names, [](const std::string& name) { return name == "." || name == ".."; });
   std::sort(names.begin(), names.end());

@@ -25,7 +25,8 @@ std::string_view TableBatch::Copy(std::string_view bytes) {
       ++block_;
       block_used_ = 0;
     }
-    if (block_ == blocks_.size()) blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlockBytes));
+    if (block_ == blocks_.size())
+      blocks_.push_back(std::make_unique_for_overwrite<char[]>(kBlockBytes));
     place = blocks_[block_].get() + block_used_;
     block_used_ += bytes.size();
   }
