@@ -207,12 +207,12 @@ void Applier::Flush() {
   }
   std::vector<std::string> answers;
   if (!CallApply(&answers)) return;
+  // Before the answers: whoever proposes anew because of one finds the room that it gave back.
+  events_.applied(applied_.index, std::exchange(batch_bytes_, 0));
   AnswerProposals(std::move(answers));
-  const size_t bytes = std::exchange(batch_bytes_, 0);
   batch_.clear();
   commands_.clear();
   batch_closed_ = false;
-  events_.applied(applied_.index, bytes);
   ReleaseBarriers();
   if (leading_ && !told_leading_ && applied_.index >= leading_->term_start) {
     SCHEDULED_ASSERT(applied_.index == leading_->term_start, "a term's first entry ends a batch");
