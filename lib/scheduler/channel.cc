@@ -11,7 +11,7 @@ namespace {
 
 size_t SizeOf(const ChannelItem& item) {
   const auto* start = std::get_if<StartRequest>(&item.body);
-  return start != nullptr && start->definition ? start->definition->encoded.size() : 0;
+  return start != nullptr ? start->job->payload.size() : 0;
 }
 
 }  // namespace

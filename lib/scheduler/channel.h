@@ -37,11 +37,13 @@ class Channel {
   size_t unanswered() const { return items_.size(); }
   bool has_unsent() const { return sent_ < items_.size(); }
   uint64_t last_number() const { return next_number_ - 1; }
+  // All up to this number were taken.
+  uint64_t taken_through() const { return next_number_ - 1 - items_.size(); }
 
   void CheckInvariants() const;
 
   static constexpr size_t kMaxMessages = 256;   // in one ChannelMessages
-  static constexpr size_t kMaxBytes = 1 << 20;  // of definitions in it, but at least one message
+  static constexpr size_t kMaxBytes = 1 << 20;  // of payloads in it, but at least one message
 
  private:
   struct Waiting {

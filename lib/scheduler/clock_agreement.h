@@ -1,5 +1,6 @@
-// Whether the wall clock of a leader agrees with those of a majority (dispatch.md, rule 16), so that
-// one node with a mad clock cannot fire next year's jobs. Pure; the leader's, on the dispatch lane.
+// Whether the wall clock of a leader agrees with those of a majority (dispatch.md, rule 16), so
+// that one node with a mad clock cannot fire next year's jobs. Pure; the leader's, on the dispatch
+// lane.
 //
 // A peer's reading is held against the leader's *monotonic* clock at its arrival: what the peer's
 // clock shows now is its reading plus the time that has passed. So a step of the leader's own wall

@@ -1,6 +1,6 @@
 // Hands values from any thread over to one lane, many at a time: the first value that arrives at an
-// empty inbox posts one task, and that task takes all that has gathered by then. So a burst of calls
-// costs one wake-up of the lane, not one each. Owned by whoever owns the handler.
+// empty inbox posts one task, and that task takes all that has gathered by then. So a burst of
+// calls costs one wake-up of the lane, not one each. Owned by whoever owns the handler.
 #ifndef SCHEDULED_LIB_SCHEDULER_INBOX_H_
 #define SCHEDULED_LIB_SCHEDULER_INBOX_H_
 

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "proto/commands.pb.h"
 #include "proto/rows.pb.h"
@@ -30,12 +31,6 @@ struct RunKey {
   RunNumber run;
   FencingToken token;
   auto operator<=>(const RunKey&) const = default;
-};
-
-// A definition as it is stored and as it is executed; shared by all that handle one delivery.
-struct JobDefinition {
-  std::string encoded;  // pb::Definition
-  Job job;
 };
 
 // --- Node to leader -----------------------------------------------------------------------------
@@ -96,7 +91,7 @@ struct StartRequest {
   absl::Time due;    // nominal time
   absl::Time ready;  // when it may start: due, or its retry's time
   int missed = 0;
-  std::shared_ptr<const JobDefinition> definition;
+  std::shared_ptr<const Job> job;  // secrets included
 };
 
 struct CancelRequest {
@@ -131,9 +126,8 @@ struct ForwardAnswerMessage {
   absl::StatusOr<pb::Answer> answer;
 };
 
-using PeerMessage =
-    std::variant<HeartbeatMessage, HeartbeatAnswerMessage, ChannelMessages, ReportMessage,
-                 ForwardRequestMessage, ForwardAnswerMessage>;
+using PeerMessage = std::variant<HeartbeatMessage, HeartbeatAnswerMessage, ChannelMessages,
+                                 ReportMessage, ForwardRequestMessage, ForwardAnswerMessage>;
 
 }  // namespace scheduled
 

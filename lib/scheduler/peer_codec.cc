@@ -52,7 +52,7 @@ void FillStart(const StartRequest& in, pb::Start* out) {
   out->set_due_us(absl::ToUnixMicros(in.due));
   out->set_ready_us(absl::ToUnixMicros(in.ready));
   out->set_missed(in.missed);
-  out->set_definition(in.definition->encoded);
+  out->set_definition(jobs::MakeDefinition(*in.job).SerializeAsString());
 }
 
 void Fill(const ChannelMessages& in, pb::PeerFrame* frame) {
@@ -145,7 +145,8 @@ absl::StatusOr<PeerMessage> From(const pb::HeartbeatAnswer& in) {
 absl::StatusOr<StartRequest> StartFrom(const pb::Start& in) {
   if (!IsRef(in.run())) return Malformed("a start without a run");
   pb::Definition definition;
-  if (!definition.ParseFromString(in.definition())) return Malformed("a definition that is damaged");
+  if (!definition.ParseFromString(in.definition()))
+    return Malformed("a definition that is damaged");
   StartRequest out;
   out.key = FromRunRef(in.run());
   out.attempt = in.attempt();
@@ -153,8 +154,7 @@ absl::StatusOr<StartRequest> StartFrom(const pb::Start& in) {
   out.due = absl::FromUnixMicros(in.due_us());
   out.ready = absl::FromUnixMicros(in.ready_us());
   out.missed = in.missed();
-  out.definition = std::make_shared<const JobDefinition>(
-      JobDefinition{in.definition(), jobs::MakeJob(out.key.job_id.value, definition)});
+  out.job = std::make_shared<const Job>(jobs::MakeJob(out.key.job_id.value, definition));
   return out;
 }
 
@@ -180,8 +180,7 @@ absl::StatusOr<PeerMessage> From(const pb::ChannelFrame& in) {
         break;
       case pb::ChannelMessage::kTold:
         if (!IsRef(message.told().run())) return Malformed("a receipt without a run");
-        item.body =
-            OutcomeToldRequest{FromRunRef(message.told().run()), message.told().applied()};
+        item.body = OutcomeToldRequest{FromRunRef(message.told().run()), message.told().applied()};
         break;
       case pb::ChannelMessage::BODY_NOT_SET:
         return Malformed("a message without a body");
@@ -229,8 +228,8 @@ absl::StatusOr<PeerMessage> From(const pb::ForwardAnswer& in) {
   if (in.request_id().size() != kRequestIdBytes) return Malformed("an answer without an id");
   if (in.code() == 0) return ForwardAnswerMessage{in.request_id(), in.answer()};
   if (in.code() < 0 || in.code() > 16) return Malformed("an unknown code");
-  return ForwardAnswerMessage{
-      in.request_id(), absl::Status(static_cast<absl::StatusCode>(in.code()), in.message())};
+  return ForwardAnswerMessage{in.request_id(),
+                              absl::Status(static_cast<absl::StatusCode>(in.code()), in.message())};
 }
 
 }  // namespace

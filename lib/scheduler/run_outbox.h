@@ -1,5 +1,5 @@
-// Where the answers of executors arrive: a Done may be called on any thread, at any time, even after
-// the node that started the run is gone. Each Done holds the outbox; the worker closes it.
+// Where the answers of executors arrive: a Done may be called on any thread, at any time, even
+// after the node that started the run is gone. Each Done holds the outbox; the worker closes it.
 #ifndef SCHEDULED_LIB_SCHEDULER_RUN_OUTBOX_H_
 #define SCHEDULED_LIB_SCHEDULER_RUN_OUTBOX_H_
 

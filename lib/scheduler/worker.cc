@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "executor/retry_policy.h"
@@ -129,11 +130,11 @@ void Worker::Beat() {
 void Worker::ArmBeat() {
   const bool settled = acknowledged_ && outcomes_.empty();
   if (leader_.empty() || (options_.alone && settled) || beat_timer_ != TimerId()) return;
-  beat_timer_ = parts_.dispatch->PostAt(parts_.runtime->clock().MonoNow() + kHeartbeatInterval,
-                                        [this] {
-                                          beat_timer_ = {};
-                                          Beat();
-                                        });
+  beat_timer_ =
+      parts_.dispatch->PostAt(parts_.runtime->clock().MonoNow() + kHeartbeatInterval, [this] {
+        beat_timer_ = {};
+        Beat();
+      });
 }
 
 bool Worker::CanTake() const {
@@ -149,9 +150,9 @@ void Worker::OnHeartbeatAnswer(const NodeId& from, const HeartbeatAnswerMessage&
       return;
     case HeartbeatAnswerMessage::Verdict::kClosed:
       if (answer.session != session_ || session_ == SessionId()) return;
-      parts_.log.Warning("session was closed", {{"session", session_.value},
-                                                {"leader", from.value},
-                                                {"runs", uint64_t{runs_.size()}}});
+      parts_.log.Warn(
+          "session was closed",
+          {{"session", session_.value}, {"leader", from.value}, {"runs", runs_.size()}});
       LoseSession();
       Beat();
       return;
@@ -200,7 +201,8 @@ void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
     Probe("worker: channel of another session or an older term");
     return;
   }
-  if (messages.term > term_) {
+  const bool new_term = messages.term > term_;
+  if (new_term) {
     // Before anything is answered: from here on an older leader's Start is refused.
     term_ = messages.term;
     taken_ = 0;
@@ -226,6 +228,8 @@ void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
     }
   }
   Report(from, reconcile, std::move(outcomes));
+  // A new leader waits for clock readings and for what there is room.
+  if (new_term) Beat();
 }
 
 bool Worker::Take(const ChannelItem& item, bool* reconcile) {
@@ -246,7 +250,7 @@ bool Worker::TakeStart(const StartRequest& start) {
     Probe("worker: start refused");
     return false;
   }
-  if (Executor* executor = Find(start.definition->job.executor)) {
+  if (Executor* executor = Find(start.job->executor)) {
     RunIt(*executor, start);
     return true;
   }
@@ -255,7 +259,7 @@ bool Worker::TakeStart(const StartRequest& start) {
   Running never{start, "", nullptr, parts_.runtime->clock().WallNow(), {}};
   RunResult result = RunResult::Snooze(
       kUnknownExecutorWait,
-      absl::StrCat("no executor named \"", start.definition->job.executor, "\" on this node"));
+      absl::StrCat("no executor named \"", start.job->executor, "\" on this node"));
   result.error_type = "unknown_executor";
   Keep(&fresh, Conclude(never, std::move(result), never.started));
   SendFresh(std::move(fresh));
@@ -265,7 +269,7 @@ bool Worker::TakeStart(const StartRequest& start) {
 void Worker::RunIt(Executor& executor, const StartRequest& start) {
   const Clock& clock = parts_.runtime->clock();
   const DeliveryId id = IdOf(start.key);
-  const Job& job = start.definition->job;
+  const Job& job = *start.job;
   Running running{start, job.executor, nullptr, clock.WallNow(), clock.MonoNow() + job.timeout};
   running.control = std::make_shared<RunControl>(running.deadline);
 
@@ -279,7 +283,7 @@ void Worker::RunIt(Executor& executor, const StartRequest& start) {
   run->missed = start.missed;
   run->fencing_token = start.key.token;
   run->deadline = running.started + job.timeout;
-  run->job = std::shared_ptr<const Job>(start.definition, &job);
+  run->job = start.job;
   run->control = running.control;
 
   deadlines_.emplace(running.deadline, id);
@@ -348,9 +352,10 @@ OutcomeMessage Worker::Conclude(const Running& running, RunResult result, absl::
   record.set_missed(running.start.missed);
   record.set_http_status(result.http_status);
   if (!result.status.ok()) {
-    record.set_error_type(result.error_type.empty()
-                              ? absl::AsciiStrToLower(absl::StatusCodeToString(result.status.code()))
-                              : std::move(result.error_type));
+    record.set_error_type(
+        result.error_type.empty()
+            ? absl::AsciiStrToLower(absl::StatusCodeToString(result.status.code()))
+            : std::move(result.error_type));
     const absl::string_view message = result.status.message().substr(0, kMaxRecordedBytes);
     record.set_error_message(message.data(), message.size());
   }
@@ -379,8 +384,7 @@ void Worker::Forget(DeliveryId id) {
 }
 
 void Worker::ArmDeadline() {
-  const MonoTime first =
-      deadlines_.empty() ? MonoTime::Infinite() : deadlines_.begin()->first;
+  const MonoTime first = deadlines_.empty() ? MonoTime::Infinite() : deadlines_.begin()->first;
   if (first >= deadline_armed_) return;
   parts_.dispatch->Cancel(deadline_timer_);
   deadline_armed_ = first;
@@ -401,8 +405,8 @@ void Worker::OnDeadline() {
       continue;
     }
     Probe("worker: run timed out");
-    OutcomeMessage outcome = Conclude(running, TimedOut(running.start.definition->job.timeout),
-                                      parts_.runtime->clock().WallNow());
+    OutcomeMessage outcome =
+        Conclude(running, TimedOut(running.start.job->timeout), parts_.runtime->clock().WallNow());
     running.control->Cancel();
     stray_.emplace(id, std::move(running.executor));
     runs_.erase(id);

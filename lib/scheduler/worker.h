@@ -1,7 +1,8 @@
 // A node's side of its own session: it asks the leader for one, keeps it alive by heartbeats, takes
 // Starts from the session channel, hands runs to executors and keeps each outcome until it is told
 // that the log has it (dispatch.md, rules 8, 9 and 13). It decides nothing: what is due, what is
-// retried and what is cancelled, the leader says. Every node has one. Dispatch lane, except Register.
+// retried and what is cancelled, the leader says. Every node has one. Dispatch lane, except
+// Register.
 //
 //   state        own session          may take a Start
 //   asking       none                 no
@@ -71,6 +72,8 @@ class Worker {
 
   // Who leads, as far as this node knows; empty: nobody.
   void SetLeader(const NodeId& leader);
+  // Sends a heartbeat now, and the next ones by the clock.
+  void Beat();
   void OnHeartbeatAnswer(const NodeId& from, const HeartbeatAnswerMessage& answer);
   void OnChannel(const NodeId& from, const ChannelMessages& messages);
 
@@ -107,7 +110,6 @@ class Worker {
     MonoTime sent;
   };
 
-  void Beat();
   void ArmBeat();
   void AdoptSession(SessionId session);
   void LoseSession();

@@ -1,0 +1,108 @@
+// The orderly end of a node: nothing new is claimed, what runs ends or is handed back, leadership
+// goes to whoever is most caught up, and every call gets its answer. See node.h.
+#include <atomic>
+
+#include "base/assert.h"
+#include "scheduler/node.h"
+
+namespace scheduled {
+namespace {
+
+// For what is handed back to get into the log, and for another node to take over. Without them the
+// group does the same by itself, some seconds later.
+constexpr absl::Duration kHandBackPatience = absl::Seconds(2);
+constexpr absl::Duration kTransferPatience = absl::Seconds(1);
+
+}  // namespace
+
+void Node::RunOnDispatch(std::function<void()> work) {
+  auto done = std::make_shared<std::atomic<bool>>(false);
+  dispatch_->Post([this, done, work = std::move(work)] {
+    work();
+    *done = true;
+    runtime_->Wake();
+  });
+  runtime_->Await([done] { return done->load(); });
+}
+
+// The condition is looked at on the dispatch lane, after each thing there that may have changed it.
+// A virtual loop gives up where nothing but the passing of time could change it.
+bool Node::WaitFor(absl::Duration patience, std::function<bool()> done_on_dispatch) {
+  struct State {
+    std::atomic<bool> met{false};
+    std::atomic<bool> expired{false};
+    std::atomic<bool> looking{false};
+  };
+  auto state = std::make_shared<State>();
+  const TimerId timer = dispatch_->PostAt(runtime_->clock().MonoNow() + patience, [this, state] {
+    state->expired = true;
+    runtime_->Wake();
+  });
+  runtime_->Await([this, state, done_on_dispatch] {
+    if (state->met || state->expired) return true;
+    if (!state->looking.exchange(true)) {
+      dispatch_->Post([this, state, done_on_dispatch] {
+        state->looking = false;
+        if (!done_on_dispatch()) return;
+        state->met = true;
+        runtime_->Wake();
+      });
+    }
+    return false;
+  });
+  dispatch_->Cancel(timer);
+  return state->met;
+}
+
+void Node::Close(absl::Duration patience) {
+  if (std::exchange(closed_, true)) return;
+  RunOnDispatch([this] {
+    draining_ = true;
+    worker_->BeginDrain();
+    if (leader_ != nullptr) leader_->dispatcher().Drain();
+  });
+  const auto drained = [this] {
+    return worker_->IsQuiet() && (leader_ == nullptr || leader_->dispatcher().IsDrained());
+  };
+  if (!WaitFor(patience, drained)) {
+    log_.Warn("handing back what still runs", {{"runs", worker_->running()}});
+    RunOnDispatch([this] { worker_->HandBack(); });
+    WaitFor(kHandBackPatience, drained);
+  }
+  worker_->DrainExecutors(runtime_->clock().WallNow());
+  if (!options_.alone() && raft_->HasLease()) {
+    auto handed_over = std::make_shared<std::atomic<bool>>(false);
+    raft_->Transfer(std::nullopt, [this, handed_over](const absl::Status& status) {
+      log_.Info("handed leadership over", {{"outcome", status.ToString()}});
+      *handed_over = true;
+      runtime_->Wake();
+    });
+    WaitFor(kTransferPatience, [handed_over] { return handed_over->load(); });
+  }
+  RunOnDispatch([this] {
+    stopped_ = true;
+    calls_->Close();
+    forwarding_->Close();
+    worker_->SetLeader(NodeId());
+    if (leader_ != nullptr) EndTerm();
+  });
+  // Completes on the dispatch lane what is still under way in Raft.
+  raft_.reset();
+  auto read_done = std::make_shared<std::atomic<bool>>(false);
+  read_->Post([this, read_done] {
+    *read_done = true;
+    runtime_->Wake();
+  });
+  runtime_->Await([read_done] { return read_done->load(); });
+  // Behind what Raft completed, and once more behind the replies to it.
+  RunOnDispatch([] {});
+  RunOnDispatch([] {});
+  auto told = std::make_shared<std::atomic<bool>>(false);
+  completions_->Post([this, told] {
+    *told = true;
+    runtime_->Wake();
+  });
+  runtime_->Await([told] { return told->load(); });
+}
+
+}  // namespace scheduled
