@@ -200,7 +200,8 @@ TEST_CASE("the number of queues is bounded") {
   World world;
   std::vector<pb::Command> creates;
   for (size_t i = 0; i < kMaxQueues; ++i) {
-    creates.push_back(world.CreateCommand("j" + std::to_string(i), {.queue = "q" + std::to_string(i)}));
+    creates.push_back(
+        world.CreateCommand("j" + std::to_string(i), {.queue = "q" + std::to_string(i)}));
   }
   REQUIRE(world.Apply(Together(world, creates)).code() == 0);
   REQUIRE(world.Create("over", {.queue = "another"}).code() == kExhausted);

@@ -42,9 +42,7 @@ pb::Command World::Stamped() const {
   return command;
 }
 
-pb::Answer World::Apply(pb::Command command) {
-  return ApplyTogether({std::move(command)}).front();
-}
+pb::Answer World::Apply(pb::Command command) { return ApplyTogether({std::move(command)}).front(); }
 
 std::vector<pb::Answer> World::ApplyTogether(std::vector<pb::Command> commands) {
   last_index = last_index.Next();

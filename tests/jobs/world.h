@@ -52,8 +52,8 @@ class World {
     return Create(id, {.due_in = due_in, .type = JobType::kRecurring});
   }
 
-  // The claim of the job's first waiting run, due or not; its next occurrence is `next_in` after its
-  // due time (recurring jobs).
+  // The claim of the job's first waiting run, due or not; its next occurrence is `next_in` after
+  // its due time (recurring jobs).
   struct ClaimOptions {
     int64_t next_in = 60 * kSecond;
     bool skip = false;
@@ -137,6 +137,12 @@ class World {
   std::unique_ptr<JobStateMachine> machine;
   LogIndex last_index{0};
   Term term{1};
+};
+
+// A world in which the node n1 has a session.
+class OpenWorld : public World {
+ public:
+  OpenWorld() { OpenSession(); }
 };
 
 // 16 bytes that begin with `text`.

@@ -1,0 +1,517 @@
+// Cancel, pause, resume, trigger, redrive, replace and delete: commands that meet a job wherever
+// its runs happen to stand.
+#include <catch2/catch.hpp>
+
+#include "jobs/limits.h"
+#include "jobs/world.h"
+#include "storage/applied_row.h"
+#include "storage/table_batch.h"
+
+namespace scheduled::jobs {
+namespace {
+
+constexpr auto kNotFound = static_cast<int>(absl::StatusCode::kNotFound);
+constexpr auto kPrecondition = static_cast<int>(absl::StatusCode::kFailedPrecondition);
+constexpr auto kAborted = static_cast<int>(absl::StatusCode::kAborted);
+
+}  // namespace
+
+// --- Cancel
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("a cancelled pending job ends at once and is found in done") {
+  OpenWorld world;
+  world.Create("a");
+  const pb::Answer answer = world.Cancel("a");
+  REQUIRE(answer.code() == 0);
+  REQUIRE(answer.jobs(0).status() == static_cast<int>(JobStatus::kCancelled));
+  REQUIRE(answer.jobs(0).stamp_us() == world.now);
+  REQUIRE(answer.inflight().empty());
+  REQUIRE(world.Status("a") == JobStatus::kCancelled);
+  REQUIRE(world.Slots().empty());
+  REQUIRE(world.Done().front().status == JobStatus::kCancelled);
+  REQUIRE(world.Attempts("a")[0].status == JobStatus::kCancelled);
+  REQUIRE(world.Attempts("a")[0].error_message == "not needed");
+  REQUIRE(world.Counters().cancelled() == 1);
+}
+
+TEST_CASE("rule 6: a cancel leaves what has started in flight, and its finish is recorded") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const pb::Answer answer = world.Cancel("a");
+  REQUIRE(answer.inflight_size() == 1);
+  REQUIRE(world.Status("a") == JobStatus::kCancelled);
+  REQUIRE(world.Record("a")->schedule.ended_us() == 0);
+  world.Advance(kSecond);
+  REQUIRE(world.Finish("a").outcome() == pb::FinishAnswer::APPLIED);
+  REQUIRE(world.Status("a") == JobStatus::kCancelled);
+  REQUIRE(world.Record("a")->schedule.ended_us() == world.now);
+  REQUIRE(world.Attempts("a")[0].status == JobStatus::kCompleted);
+  REQUIRE(world.Done().size() == 1);
+  REQUIRE(world.Counters().total_completed() == 1);
+}
+
+TEST_CASE("a cancelled run that fails is not retried") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  world.Cancel("a");
+  const pb::FinishAnswer finish =
+      world.Finish("a", {.status = JobStatus::kFailed, .retry_in = kSecond});
+  REQUIRE(finish.status() == static_cast<int>(JobStatus::kFailed));
+  REQUIRE(world.Slots().empty());
+  REQUIRE(world.Status("a") == JobStatus::kCancelled);
+}
+
+TEST_CASE("rule 5: a cancel takes what the leader withdrew for not started") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const pb::Answer answer = world.Cancel("a", {.withdrawn = world.InFlight("a")});
+  REQUIRE(answer.inflight().empty());
+  REQUIRE(world.InFlight("a").empty());
+  REQUIRE(world.Record("a")->schedule.ended_us() == world.now);
+}
+
+TEST_CASE("rule 5: a withdrawn name with another token is ignored") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  pb::RunRef old = world.InFlight("a").front();
+  world.PutBack({old});
+  world.Claim("a");
+  const pb::Answer answer = world.Cancel("a", {.withdrawn = {old}});
+  REQUIRE(answer.inflight_size() == 1);
+  REQUIRE(answer.inflight(0).token() != old.token());
+}
+
+TEST_CASE("rule 5: a refused command names what stays in flight, so that it is taken up again") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const std::vector<pb::RunRef> held = world.InFlight("a");
+  SECTION("a replace that does not match") {
+    const pb::Answer answer = world.Replace("a", {.if_match = 77, .withdrawn = held});
+    REQUIRE(answer.code() == kAborted);
+    REQUIRE(answer.inflight_size() == 1);
+  }
+  SECTION("a cancel of a job that ended") {
+    world.Cancel("a");
+    const pb::Answer answer = world.Cancel("a", {.withdrawn = held});
+    REQUIRE(answer.code() == kPrecondition);
+    REQUIRE(answer.inflight_size() == 1);
+  }
+  SECTION("a pause of a job that was deleted") {
+    world.Delete("a");
+    const pb::Answer answer = world.Pause("a", {.withdrawn = held});
+    REQUIRE(answer.code() == kNotFound);
+    REQUIRE(answer.inflight_size() == 1);
+    REQUIRE(answer.inflight(0).run() == held[0].run());
+  }
+  REQUIRE(world.InFlight("a").size() == 1);
+}
+
+TEST_CASE("a recurring job is cancelled with everything that it has") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  world.Claim("r");
+  world.Trigger("r");
+  const pb::Answer answer = world.Cancel("r");
+  REQUIRE(answer.inflight_size() == 1);
+  REQUIRE(world.Slots().empty());
+  REQUIRE(world.Status("r") == JobStatus::kCancelled);
+  world.Finish("r");
+  REQUIRE(world.Done().size() == 3);
+  for (const DoneKey& key : world.Done()) REQUIRE(key.status == JobStatus::kCancelled);
+}
+
+TEST_CASE("a job that has ended is not cancelled, paused, resumed or triggered") {
+  OpenWorld world;
+  world.Create("a");
+  SECTION("completed") { world.RunOnce("a"); }
+  SECTION("failed") { world.RunOnce("a", JobStatus::kFailed); }
+  SECTION("cancelled") { world.Cancel("a"); }
+  SECTION("cancelled while it runs") {
+    world.Claim("a");
+    world.Cancel("a");
+  }
+  REQUIRE(world.Cancel("a").reason() == "already_ended");
+  REQUIRE(world.Pause("a").reason() == "already_ended");
+  REQUIRE(world.Resume("a").reason() == "already_ended");
+  REQUIRE(world.Trigger("a").reason() == "already_ended");
+}
+
+TEST_CASE("commands on no job answer that there is none") {
+  World world;
+  REQUIRE(world.Cancel("x").code() == kNotFound);
+  REQUIRE(world.Pause("x").code() == kNotFound);
+  REQUIRE(world.Resume("x").code() == kNotFound);
+  REQUIRE(world.Trigger("x").code() == kNotFound);
+  REQUIRE(world.Redrive("x").code() == kNotFound);
+  REQUIRE(world.Delete("x").code() == kNotFound);
+  REQUIRE(world.Replace("x", {}).code() == kNotFound);
+  REQUIRE(world.Cancel("").code() == static_cast<int>(absl::StatusCode::kInvalidArgument));
+}
+
+// --- Pause and resume
+// -----------------------------------------------------------------------------
+
+TEST_CASE("a paused job's run is held, and resumed at the place that it had") {
+  OpenWorld world;
+  world.Create("a", {.due_in = 5 * kSecond});
+  const std::vector<SlotKey> before = world.Slots();
+  REQUIRE(world.Pause("a").jobs(0).status() == static_cast<int>(JobStatus::kPaused));
+  REQUIRE(world.Slots().empty());
+  REQUIRE(world.Pause("a").code() == 0);
+  REQUIRE(world.Counters().paused() == 1);
+  REQUIRE(world.Resume("a").jobs(0).status() == static_cast<int>(JobStatus::kPending));
+  REQUIRE(world.Slots() == before);
+  REQUIRE(world.Resume("a").code() == 0);
+}
+
+TEST_CASE("rule 5: a pause takes what the leader withdrew into the schedule") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const pb::Answer answer = world.Pause("a", {.withdrawn = world.InFlight("a")});
+  REQUIRE(answer.inflight().empty());
+  REQUIRE(world.Record("a")->schedule.runs(0).held());
+  world.Resume("a");
+  REQUIRE(world.Slots().size() == 1);
+}
+
+TEST_CASE("rule 15: whatever comes back to a paused job is held") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const std::vector<pb::RunRef> runs = world.InFlight("a");
+  REQUIRE(world.Pause("a").inflight_size() == 1);
+  REQUIRE(world.Status("a") == JobStatus::kPaused);
+  SECTION("a retry") {
+    REQUIRE(world.Finish("a", {.status = JobStatus::kFailed, .retry_in = kSecond}).status() ==
+            static_cast<int>(JobStatus::kPaused));
+  }
+  SECTION("a claim that is put back") { world.PutBack(runs); }
+  SECTION("a run whose node died") { world.CloseSession("n1", {.taken = runs}); }
+  SECTION("a claim that a second pause withdraws") { world.Pause("a", {.withdrawn = runs}); }
+  REQUIRE(world.Slots().empty());
+  REQUIRE(world.Record("a")->schedule.runs(0).held());
+  world.Resume("a");
+  REQUIRE(world.Slots().size() == 1);
+}
+
+TEST_CASE("what runs goes on under a pause, and a one-time job then ends") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  world.Pause("a");
+  world.Finish("a");
+  REQUIRE(world.Status("a") == JobStatus::kCompleted);
+}
+
+// --- Trigger and redrive
+// --------------------------------------------------------------------------
+
+TEST_CASE("a trigger moves a pending one-time job's run to now") {
+  OpenWorld world;
+  world.Create("a", {.due_in = 3600 * kSecond});
+  const pb::Answer answer = world.Trigger("a");
+  REQUIRE(answer.code() == 0);
+  REQUIRE(answer.jobs(0).next_due_us() == world.now);
+  REQUIRE(world.Slots().size() == 1);
+  REQUIRE(world.Slots()[0].ready_us == world.now);
+  REQUIRE(world.Record("a")->schedule.runs(0).due_us() == world.now);
+  world.Claim("a");
+  REQUIRE(world.Trigger("a").reason() == "running");
+}
+
+TEST_CASE("a trigger moves a retry to now, and leaves its nominal time") {
+  OpenWorld world;
+  world.Create("a", {.due_in = 0});
+  const int64_t due = world.now;
+  world.Claim("a");
+  world.Advance(kSecond);
+  world.Finish("a", {.status = JobStatus::kFailed, .retry_in = 300 * kSecond});
+  world.Trigger("a");
+  REQUIRE(world.Slots()[0].ready_us == world.now);
+  REQUIRE(world.Record("a")->schedule.runs(0).due_us() == due);
+}
+
+TEST_CASE("a trigger gives a recurring job a run outside of its schedule") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  const int64_t cursor = world.Record("r")->schedule.cursor_us();
+  REQUIRE(world.Trigger("r").code() == 0);
+  REQUIRE(world.Slots().size() == 2);
+  // The manual run's claim enters nothing.
+  world.RunOnce("r");
+  REQUIRE(world.Slots().size() == 1);
+  REQUIRE(world.Record("r")->schedule.cursor_us() == cursor);
+  world.Pause("r");
+  REQUIRE(world.Trigger("r").reason() == "paused");
+}
+
+TEST_CASE("a failed job is redriven with fresh attempts") {
+  OpenWorld world;
+  world.Create("a");
+  world.RunOnce("a", JobStatus::kFailed);
+  const pb::Answer answer = world.Redrive("a");
+  REQUIRE(answer.code() == 0);
+  REQUIRE(world.Status("a") == JobStatus::kPending);
+  REQUIRE(world.Slots()[0].ready_us == world.now);
+  REQUIRE(world.Claim("a").attempt() == 1);
+  REQUIRE(world.Redrive("a").reason() == "not_failed");
+  world.Finish("a");
+  REQUIRE(world.Status("a") == JobStatus::kCompleted);
+  REQUIRE(world.Redrive("a").reason() == "not_failed");
+  REQUIRE(world.Attempts("a").size() == 2);
+}
+
+// --- Replace
+// --------------------------------------------------------------------------------------
+
+TEST_CASE("a replace gets a new revision and is conditional on the old one") {
+  OpenWorld world;
+  const uint64_t first = world.Create("a").jobs(0).revision();
+  REQUIRE(world.Replace("a", {.if_match = first + 1}).reason() == "revision");
+  REQUIRE(world.Replace("a", {.seen_revision = first + 1}).reason() == "stale");
+  const pb::Answer answer = world.Replace("a", {.if_match = first});
+  REQUIRE(answer.code() == 0);
+  REQUIRE(answer.jobs(0).revision() > first);
+  REQUIRE(world.Record("a")->definition.payload() == "replaced");
+  REQUIRE(world.Replace("a", {.if_match = first}).code() == kAborted);
+}
+
+TEST_CASE("a replace that keeps the schedule keeps cursor and runs, and moves them to its queue") {
+  OpenWorld world;
+  world.CreateRecurring("r", 30 * kSecond);
+  const JobRecord before = *world.Record("r");
+  world.Replace(
+      "r", {.keeps_schedule = true, .queue = "other", .priority = 2, .type = JobType::kRecurring});
+  const JobRecord after = *world.Record("r");
+  REQUIRE(after.schedule.cursor_us() == before.schedule.cursor_us());
+  REQUIRE(after.schedule.runs(0).run() == before.schedule.runs(0).run());
+  REQUIRE(world.Slots().size() == 1);
+  REQUIRE(world.Slots()[0].queue == "other");
+  REQUIRE(world.Slots()[0].priority == 2);
+  REQUIRE(world.Claim("r").outcome() == pb::ClaimAnswer::CLAIMED);
+}
+
+TEST_CASE("rule 5: a replace that keeps the schedule puts what was withdrawn back into slots") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const pb::Answer answer =
+      world.Replace("a", {.keeps_schedule = true, .withdrawn = world.InFlight("a")});
+  REQUIRE(answer.inflight().empty());
+  REQUIRE(world.Slots().size() == 1);
+}
+
+TEST_CASE("a retry after a replace waits in the new queue") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  REQUIRE(world.Replace("a", {.keeps_schedule = true, .queue = "other"}).inflight_size() == 1);
+  world.Finish("a", {.status = JobStatus::kFailed, .retry_in = kSecond});
+  REQUIRE(world.Slots()[0].queue == "other");
+}
+
+TEST_CASE("a replace that changes the schedule records what waited as skipped") {
+  OpenWorld world;
+  world.Create("a");
+  world.Replace("a", {.due_in = 500 * kSecond});
+  REQUIRE(world.Slots().size() == 1);
+  REQUIRE(world.Slots()[0].ready_us == world.now + 500 * kSecond);
+  REQUIRE(world.Record("a")->schedule.cursor_us() == world.now + 500 * kSecond);
+  REQUIRE(world.Attempts("a")[0].status == JobStatus::kSkipped);
+  REQUIRE(world.Attempts("a")[0].error_type == "replaced");
+}
+
+TEST_CASE("the finish of an older schedule's run is recorded and decides nothing") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  REQUIRE(world.Replace("a", {}).inflight_size() == 1);
+  REQUIRE(world.Status("a") == JobStatus::kPending);
+  SECTION("it fails: no retry, and the job waits on") {
+    world.Finish("a", {.status = JobStatus::kFailed, .retry_in = kSecond});
+    REQUIRE(world.Slots().size() == 1);
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+    REQUIRE(world.Attempts("a")[0].status == JobStatus::kFailed);
+  }
+  SECTION("its node dies: it is not run again") {
+    world.CloseSession("n1", {.taken = world.InFlight("a")});
+    REQUIRE(world.Slots().size() == 1);
+    REQUIRE(world.Attempts("a")[0].error_type == "node_lost");
+  }
+  SECTION("the job ends without waiting for it") {
+    world.Claim("a");
+    const std::vector<pb::RunRef> runs = world.InFlight("a");
+    REQUIRE(runs.size() == 2);
+    world.FinishRun(runs[1], {});
+    REQUIRE(world.Status("a") == JobStatus::kCompleted);
+    world.FinishRun(runs[0], {.status = JobStatus::kFailed});
+    REQUIRE(world.Status("a") == JobStatus::kCompleted);
+  }
+}
+
+TEST_CASE("a replace brings a finished, cancelled or paused job under the new schedule") {
+  OpenWorld world;
+  world.Create("a");
+  SECTION("finished") {
+    world.RunOnce("a");
+    world.Replace("a", {});
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+  }
+  SECTION("cancelled") {
+    world.Cancel("a");
+    world.Replace("a", {});
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+  }
+  SECTION("cancelled, while its run still ends") {
+    world.Claim("a");
+    world.Cancel("a");
+    world.Replace("a", {});
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+    world.Finish("a", {.status = JobStatus::kCancelled});
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+  }
+  SECTION("paused") {
+    world.Pause("a");
+    world.Replace("a", {});
+    REQUIRE(world.Status("a") == JobStatus::kPaused);
+    REQUIRE(world.Record("a")->schedule.runs_size() == 1);
+    world.Resume("a");
+  }
+  world.RunOnce("a");
+  REQUIRE(world.Status("a") == JobStatus::kCompleted);
+}
+
+// --- Delete
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("a delete removes the job with its history") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  world.CreateRecurring("other");
+  for (int i = 0; i < 10; ++i) {
+    world.Advance(kSecond);
+    world.RunOnce("r", i % 2 == 0 ? JobStatus::kCompleted : JobStatus::kFailed);
+    world.RunOnce("other");
+  }
+  REQUIRE(world.Delete("r").code() == 0);
+  REQUIRE_FALSE(world.Exists("r"));
+  REQUIRE(world.RowsIn(kRunsTag) == 10);
+  REQUIRE(world.RowsIn(kDoneTag) == 10);
+  REQUIRE(world.Counters().jobs() == 1);
+  REQUIRE(world.Counters().total_deleted() == 1);
+}
+
+TEST_CASE("a delete names what still runs; its finish is dropped, counted, and its row removed") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  const std::vector<pb::RunRef> runs = world.InFlight("a");
+  REQUIRE(world.Delete("a").inflight_size() == 1);
+  REQUIRE(world.RowsIn(kInflightTag) == 1);
+  SECTION("finished") {
+    REQUIRE(world.FinishRun(runs[0], {}).outcome() == pb::FinishAnswer::STALE);
+    REQUIRE(world.Counters().dropped_finishes() == 1);
+  }
+  SECTION("put back") { world.PutBack(runs); }
+  SECTION("its node dies") { world.CloseSession("n1", {.taken = runs}); }
+  SECTION("finished after the id was taken again") {
+    world.Create("a");
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+    world.FinishRun(runs[0], {});
+    REQUIRE(world.Status("a") == JobStatus::kPending);
+    REQUIRE(world.Slots().size() == 1);
+    world.Delete("a");
+  }
+  REQUIRE(world.RowsIn(kInflightTag) == 0);
+  REQUIRE(world.Slots().empty());
+  REQUIRE(world.RowsIn(kQueuesTag) == 0);
+}
+
+TEST_CASE("a delete of a cancelled job leaves no trace, though its run still ends") {
+  OpenWorld world;
+  world.Create("a");
+  world.Claim("a");
+  world.Cancel("a");
+  world.Advance(kSecond);
+  world.Delete("a");
+  REQUIRE(world.Done().empty());
+}
+
+TEST_CASE("a job under a deleted one's id does not inherit its history") {
+  OpenWorld world;
+  world.Create("a");
+  world.Delete("a");
+  // What a delete left behind because there was too much of it.
+  TableBatch batch(world.store);
+  batch.Put(EncodeDeliveryKey({.job_id = "a", .run = 2, .attempt = 1, .delivery = 1}),
+            pb::RunRow().SerializeAsString());
+  PutApplied(batch, {.index = world.last_index, .term = world.term});
+  REQUIRE(world.store.Apply(batch).ok());
+  world.Create("a");
+  REQUIRE(world.RowsIn(kRunsTag) == 1);
+  REQUIRE(world.Attempts("a").empty());
+  world.RunOnce("a");
+  REQUIRE(world.Attempts("a").size() == 1);
+}
+
+// --- Requests that come again
+// ---------------------------------------------------------------------
+
+TEST_CASE("a retried command is answered as the first time, and applied once") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  const pb::Answer first = world.Trigger("r", RequestId("t1"));
+  world.Advance(kSecond);
+  const pb::Answer again = world.Trigger("r", RequestId("t1"));
+  REQUIRE(again.jobs(0).stamp_us() == first.jobs(0).stamp_us());
+  REQUIRE(world.Slots().size() == 2);
+  REQUIRE(world.Trigger("r", RequestId("t2")).code() == 0);
+  REQUIRE(world.Slots().size() == 3);
+}
+
+TEST_CASE("a retried command of a job that is gone since is still answered") {
+  OpenWorld world;
+  world.Create("a");
+  REQUIRE(world.Cancel("a", {.request_id = RequestId("c")}).code() == 0);
+  world.Delete("a", {.request_id = RequestId("d")});
+  REQUIRE(world.Cancel("a", {.request_id = RequestId("c")}).code() == 0);
+  REQUIRE(world.Delete("a", {.request_id = RequestId("d")}).code() == 0);
+  REQUIRE(world.Delete("a", {.request_id = RequestId("e")}).code() == kNotFound);
+}
+
+TEST_CASE("a retried command tells what is in flight now, not then") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  REQUIRE(world.Trigger("r", RequestId("t")).inflight().empty());
+  world.Claim("r");
+  REQUIRE(world.Trigger("r", RequestId("t")).inflight_size() == 1);
+}
+
+TEST_CASE("a refused command is not remembered") {
+  OpenWorld world;
+  REQUIRE(world.Trigger("a", RequestId("t")).code() == kNotFound);
+  world.CreateRecurring("a");
+  REQUIRE(world.Trigger("a", RequestId("t")).code() == 0);
+}
+
+TEST_CASE("what is remembered of requests is forgotten after ten minutes") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  world.Trigger("r", RequestId("t"));
+  REQUIRE(world.RowsIn(kDedupTag) == 1);
+  world.Advance(599 * kSecond);
+  REQUIRE(world.SweepDedup(world.now).removed() == 0);
+  world.Advance(2 * kSecond);
+  REQUIRE(world.SweepDedup(world.now).removed() == 1);
+  REQUIRE(world.RowsIn(kDedupTag) == 0);
+  REQUIRE(world.RowsIn(kDedupExpiryTag) == 0);
+}
+
+}  // namespace scheduled::jobs
