@@ -31,7 +31,7 @@ Core::Core(Options options, Recovered recovered, MonoTime now)
       hard_state_(std::move(recovered.hard_state)),
       log_(recovered.base, recovered.last, std::move(recovered.terms)),
       writes_(log_.last()),
-      membership_(std::move(recovered.configurations)),
+      membership_(std::move(recovered.configurations), recovered.applied.index),
       commit_(recovered.applied.index),
       apply_through_(commit_),
       applied_(commit_),
@@ -47,7 +47,7 @@ Core::Core(Options options, Recovered recovered, MonoTime now)
   configuration_changed_ = true;
   if (membership_.current().IsSoleVoter(options_.self)) {
     election_deadline_ = now_;
-  } else if (membership_.current().IsVoter(options_.self)) {
+  } else if (membership_.VoterSince(options_.self, commit_) != nullptr) {
     ArmElection(options_.election_min, options_.election_max);
   }
 }
@@ -59,6 +59,7 @@ void Core::Step(MonoTime now, Event event) {
 
 Effects& Core::Drain() {
   if (role_ == Role::kLeader) {
+    AdvanceMembers();
     AdvanceTransfer();
     ServeReads();
     Replicate();
@@ -243,7 +244,7 @@ void Core::On(Deadline) {
   }
   // It cannot lead, but it notices that nobody else seems to.
   if (leader_ != NodeId()) BecomeFollower(hard_state_.term, NodeId());
-  if (membership_.current().IsVoter(options_.self)) {
+  if (membership_.VoterSince(options_.self, commit_) != nullptr) {
     ArmElection(options_.election_min, options_.election_max);
   } else {
     election_deadline_ = MonoTime::Infinite();
@@ -267,9 +268,8 @@ void Core::ArmElection(absl::Duration low, absl::Duration high) {
 }
 
 bool Core::IsPromotable() const {
-  const Configuration& configuration = membership_.current();
-  if (!configuration.IsVoter(options_.self) || installing_) return false;
-  const Member* self = configuration.Find(options_.self);
+  const Member* self = membership_.VoterSince(options_.self, commit_);
+  if (self == nullptr || installing_) return false;
   if (self->disk.value != 0 && options_.disk.value != 0 && self->disk != options_.disk) {
     Probe("raft.own-disk-was-lost");
     return false;

@@ -35,7 +35,8 @@ struct Recovered {
   LogIndex last;     // of the log; base.index if it is empty
   std::vector<TermRun> terms;  // of the entries after base, ascending in both
   // At least the newest configuration at or before `applied` (of a snapshot, or index 0 for one
-  // that the cluster was founded with), and every one that the log has after it. Ascending.
+  // that the cluster was founded with; none if the node belonged to no group then), and every one
+  // that the log has after it. Ascending.
   std::vector<ConfigurationAt> configurations;
   // What the state machine has applied, and how far it is committed therefore. In the log, or its
   // base: where an installed snapshot is ahead of the log, the host first resets the log to it.
@@ -222,6 +223,10 @@ class Core {
 
   // members.cc
   void On(ChangeMembers event);
+  bool IsChangingMembers() const;
+  LogPosition AppendConfiguration(const Configuration& configuration);
+  void AdvanceMembers();
+  bool HasCaughtUp(const Progress& peer) const;
 
   // snapshot.cc
   void On(SnapshotSent event);
@@ -264,6 +269,7 @@ class Core {
   LogIndex term_start_;
   Round round_;  // the newest; only grows
   std::vector<MonoTime> round_sent_;
+  LogIndex commit_before_round_;  // as it was when the round began
   MonoTime heartbeat_due_ = MonoTime::Infinite();
   bool lease_given_up_ = false;  // TimeoutNow was sent in this term
   std::optional<Transfer> transfer_;

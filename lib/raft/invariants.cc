@@ -14,7 +14,6 @@ void Core::CheckInvariants() const {
   SCHEDULED_ASSERT(membership_.current_index() <= log_.last(), "configurations are in the log");
   SCHEDULED_ASSERT(membership_.history().front().index <= commit_,
                    "the configuration at the commit index is known");
-  SCHEDULED_ASSERT(membership_.history().size() <= 2, "at most one configuration is not committed");
   SCHEDULED_ASSERT(commit_ >= log_.base().index && commit_ <= log_.last(),
                    "commit is within the log");
   SCHEDULED_ASSERT(apply_through_ <= commit_, "only what is committed is applied");
@@ -55,6 +54,11 @@ void Core::CheckLeader() const {
                      "no follower is told more than is committed");
   }
   CheckCommit();
+  const auto uncommitted =
+      std::count_if(membership_.history().begin(), membership_.history().end(),
+                    [this](const ConfigurationAt& each) { return each.index > commit_; });
+  SCHEDULED_ASSERT(commit_ < term_start_ || uncommitted <= 1,
+                   "at most one configuration is not committed");
   SCHEDULED_ASSERT(!transfer_ || !transfer_->sent || lease_given_up_,
                    "TimeoutNow gives the lease up");
 }

@@ -198,6 +198,7 @@ void Core::BeginRound() {
   round_sent_[round_.value % kRememberedRounds] = now_;
   for (const Progress& peer : peers_) SendTo(peer.id(), Heartbeat{round_});
   AssignRound();
+  commit_before_round_ = commit_;
   heartbeat_due_ = peers_.empty() ? MonoTime::Infinite() : now_ + options_.heartbeat;
 }
 

@@ -7,9 +7,104 @@
 #include "base/assert.h"
 
 namespace scheduled::raft {
+namespace {
 
-Membership::Membership(std::vector<ConfigurationAt> history) : history_(std::move(history)) {
-  if (history_.empty()) history_.emplace_back();
+void RemoveVoter(Configuration& configuration, const NodeId& id) {
+  std::erase_if(configuration.voters, [&](const Member& each) { return each.id == id; });
+}
+void RemoveLearner(Configuration& configuration, const NodeId& id) {
+  std::erase_if(configuration.learners, [&](const Learner& each) { return each.member.id == id; });
+}
+bool HasVoter(const Configuration& configuration, const NodeId& id) {
+  return std::any_of(configuration.voters.begin(), configuration.voters.end(),
+                     [&](const Member& each) { return each.id == id; });
+}
+
+// A voter stays one, under a new address; anybody else begins as a learner.
+bool AddVoter(Configuration& target, const MemberChange& change) {
+  const auto voter = std::find_if(target.voters.begin(), target.voters.end(),
+                                  [&](const Member& m) { return m.id == change.member.id; });
+  if (voter != target.voters.end()) {
+    if (voter->disk != change.member.disk || change.kind == MemberChangeKind::kReplace)
+      return false;
+    voter->address = change.member.address;
+    return true;
+  }
+  if (change.kind == MemberChangeKind::kReplace && !HasVoter(target, change.replaces)) return false;
+  RemoveLearner(target, change.member.id);
+  target.learners.push_back(Learner{
+      change.member, true, change.kind == MemberChangeKind::kReplace ? change.replaces : NodeId()});
+  return true;
+}
+
+bool Apply(Configuration& target, const MemberChange& change) {
+  switch (change.kind) {
+    case MemberChangeKind::kAddVoter:
+    case MemberChangeKind::kReplace:
+      return AddVoter(target, change);
+    case MemberChangeKind::kAddLearner: {
+      const Member* known = target.Find(change.member.id);
+      if (known != nullptr && known->disk != change.member.disk) return false;
+      RemoveVoter(target, change.member.id);
+      RemoveLearner(target, change.member.id);
+      target.learners.push_back(Learner{change.member, false, NodeId()});
+      return true;
+    }
+    case MemberChangeKind::kRemove:
+      if (!target.IsMember(change.member.id)) return false;
+      RemoveVoter(target, change.member.id);
+      RemoveLearner(target, change.member.id);
+      return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Configuration> Changed(const Configuration& current,
+                                     const std::vector<MemberChange>& changes) {
+  SCHEDULED_ASSERT(!current.IsJoint(), "one change of members at a time");
+  Configuration target = current;
+  for (size_t i = 0; i < changes.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (changes[i].member.id == changes[j].member.id) return std::nullopt;
+    }
+    if (!Apply(target, changes[i])) return std::nullopt;
+  }
+  target.Sort();
+  if (target == current || !target.IsWellFormed()) return std::nullopt;
+  return target;
+}
+
+Configuration StepTo(const Configuration& current, Configuration target) {
+  const bool same_voters = std::equal(
+      current.voters.begin(), current.voters.end(), target.voters.begin(), target.voters.end(),
+      [](const Member& a, const Member& b) { return a.id == b.id && a.disk == b.disk; });
+  if (!same_voters) target.old_voters = current.voters;
+  return target;
+}
+
+Configuration WithoutOldVoters(const Configuration& joint) {
+  Configuration target = joint;
+  target.old_voters.clear();
+  return target;
+}
+
+Configuration Promoted(const Configuration& current, const std::vector<NodeId>& ready) {
+  Configuration target = current;
+  for (const Learner& learner : current.learners) {
+    if (std::find(ready.begin(), ready.end(), learner.member.id) == ready.end()) continue;
+    RemoveLearner(target, learner.member.id);
+    RemoveVoter(target, learner.replaces);
+    target.voters.push_back(learner.member);
+  }
+  target.Sort();
+  return target;
+}
+
+Membership::Membership(std::vector<ConfigurationAt> history, LogIndex applied)
+    : history_(std::move(history)) {
+  if (history_.empty() || history_.front().index > applied) history_.emplace(history_.begin());
   for (size_t i = 1; i < history_.size(); ++i) {
     SCHEDULED_ASSERT(history_[i - 1].index < history_[i].index, "configurations are in log order");
   }
@@ -20,6 +115,14 @@ const ConfigurationAt& Membership::At(LogIndex index) const {
     if (each->index <= index) return *each;
   }
   return history_.front();
+}
+
+const Member* Membership::VoterSince(const NodeId& id, LogIndex commit) const {
+  for (auto each = history_.rbegin(); each != history_.rend(); ++each) {
+    if (each->configuration.IsVoter(id)) return each->configuration.Find(id);
+    if (each->index <= commit) return nullptr;
+  }
+  return nullptr;
 }
 
 void Membership::Append(ConfigurationAt configuration) {

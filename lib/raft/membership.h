@@ -3,9 +3,11 @@
 #ifndef SCHEDULED_LIB_RAFT_MEMBERSHIP_H_
 #define SCHEDULED_LIB_RAFT_MEMBERSHIP_H_
 
+#include <optional>
 #include <vector>
 
 #include "raft/configuration.h"
+#include "raft/event.h"
 #include "scheduled/types.h"
 
 namespace scheduled::raft {
@@ -19,14 +21,18 @@ struct ConfigurationAt {
 
 class Membership {
  public:
-  // Ascending in index. May be empty: a node that belongs to no group yet.
-  explicit Membership(std::vector<ConfigurationAt> history);
+  // Ascending in index. Nothing at or before `applied`: the node belonged to no group then.
+  Membership(std::vector<ConfigurationAt> history, LogIndex applied);
 
   // The newest. Takes effect when it is appended.
   const Configuration& current() const { return history_.back().configuration; }
   LogIndex current_index() const { return history_.back().index; }
   // The one that counts once everything through `index` is applied.
   const ConfigurationAt& At(LogIndex index) const;
+  // The node as a voter of the newest configuration, or of one that counted since `commit`: whoever
+  // is no voter only by an entry that is not committed may be the only one that has this entry, and
+  // must be able to lead until it is (dissertation, section 4.2.2). Null if it is none.
+  const Member* VoterSince(const NodeId& id, LogIndex commit) const;
   const std::vector<ConfigurationAt>& history() const { return history_; }
 
   void Append(ConfigurationAt configuration);
@@ -37,8 +43,24 @@ class Membership {
   void ResetTo(ConfigurationAt configuration);
 
  private:
-  std::vector<ConfigurationAt> history_;  // never empty: begins with an empty one at 0 if need be
+  std::vector<ConfigurationAt> history_;  // never empty
 };
+
+// What the members are to be after `changes`, all of them in one step. Nothing if they make no
+// sense or change nothing: an unknown or known member where it must be the other, two changes of
+// one member, another disk for a voter (it is to be removed first), no voter left. Precondition:
+// `current` is not joint.
+std::optional<Configuration> Changed(const Configuration& current,
+                                     const std::vector<MemberChange>& changes);
+
+// The step from `current` to `target`: joint if other nodes are to vote, `target` itself otherwise.
+Configuration StepTo(const Configuration& current, Configuration target);
+
+// The end of a joint phase: its voters alone.
+Configuration WithoutOldVoters(const Configuration& joint);
+
+// The learners `ready` become voters, and those leave that they replace.
+Configuration Promoted(const Configuration& current, const std::vector<NodeId>& ready);
 
 }  // namespace scheduled::raft
 

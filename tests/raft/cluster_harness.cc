@@ -179,9 +179,7 @@ void World::Restart(int number) {
 void World::RestartWithEmptyDisk(int number, DiskId disk) {
   Crash(number);
   Node& node = nodes_[number];
-  const ConfigurationAt configuration = node.disk.base_configuration;
   node.disk = Disk{};
-  node.disk.base_configuration.configuration = configuration.configuration;
   node.disk_id = disk;
   node.applied.clear();
   node.seen_term = Term();

@@ -129,10 +129,6 @@ class World {
   const std::map<LogIndex, Entry>& truth() const { return truth_; }
 
  private:
-  struct Write {
-    Persist persist;
-    bool busy = false;
-  };
   struct Node {
     NodeId id;
     DiskId disk_id;
@@ -188,7 +184,6 @@ class World {
   void Act(int node, Effects& effects);
   void StartWrite(int node);
   void FinishWrite(int node);
-  void Release(int node);
   void Transmit(Message message);
   void Apply(int node, ApplyRange range);
   void AnswerFetch(int node, const FetchEntries& fetch);
@@ -201,6 +196,7 @@ class World {
   void CheckLeader(int node);
   void CheckLeases();
   void CheckApplied(int node, const Entry& entry);
+  bool IsOnQuorum(const Configuration& configuration, const Entry& entry) const;
   void CheckReadIndex(const PendingRead& read);
 
   WorldOptions options_;

@@ -34,6 +34,7 @@ struct Faults {
   bool transfers = false;
   bool cuts = false;
   bool links = false;
+  bool members = false;
 };
 
 WorldOptions DrawWorld(Random& random, uint64_t seed) {
@@ -42,6 +43,14 @@ WorldOptions DrawWorld(Random& random, uint64_t seed) {
   options.nodes = kSizes[random.Uniform(std::size(kSizes))];
   options.seed = seed;
   options.drift = random.Chance(1, 2);
+  if (random.Chance(1, 2)) {
+    // Some begin outside, and may be taken in.
+    options.founded.emplace();
+    const uint64_t founders = 1 + random.Uniform(static_cast<uint64_t>(options.nodes));
+    for (uint64_t i = 1; i <= founders; ++i) {
+      options.founded->voters.push_back(Member{World::Name(static_cast<int>(i)), "", DiskId(i)});
+    }
+  }
   if (random.Chance(1, 3)) options.latency_max = absl::Milliseconds(20);
   if (random.Chance(1, 3)) options.sync_max = absl::Milliseconds(15);
   const bool tight = random.Chance(1, 2);
@@ -62,8 +71,9 @@ class Schedule {
  public:
   explicit Schedule(uint64_t seed)
       : random_(seed * 2654435761u + 1), world_(DrawWorld(random_, seed)) {
-    bool* all[] = {&faults_.crashes, &faults_.partitions, &faults_.one_way, &faults_.noise,
-                   &faults_.stalls,  &faults_.transfers,  &faults_.cuts,    &faults_.links};
+    bool* all[] = {&faults_.crashes, &faults_.partitions, &faults_.one_way,
+                   &faults_.noise,   &faults_.stalls,     &faults_.transfers,
+                   &faults_.cuts,    &faults_.links,      &faults_.members};
     for (bool* each : all) *each = random_.Chance(1, 2);
     if (faults_.noise) {
       world_.SetNoise(static_cast<int>(random_.Uniform(100)),
@@ -120,7 +130,7 @@ class Schedule {
 
   void Hurt() {
     const int node = AnyNode();
-    switch (random_.Uniform(9)) {
+    switch (random_.Uniform(11)) {
       case 0:
         if (faults_.crashes) world_.Crash(node);
         break;
@@ -159,6 +169,34 @@ class Schedule {
           world_.Step(node, PeerLink{World::Name(AnyNode()), random_.Chance(1, 2)});
         }
         break;
+      case 9:
+      case 10:
+        if (faults_.members && world_.Leader() != 0) ChangeMembers();
+        break;
+    }
+  }
+
+  void ChangeMembers() {
+    std::vector<MemberChange> changes;
+    for (uint64_t n = 1 + random_.Uniform(3); n > 0; --n) {
+      const int node = AnyNode();
+      changes.push_back(
+          MemberChange{static_cast<MemberChangeKind>(random_.Uniform(4)),
+                       Member{World::Name(node), "", DiskId(static_cast<uint64_t>(node))},
+                       random_.Chance(1, 2) ? World::Name(AnyNode()) : NodeId()});
+    }
+    world_.Change(world_.Leader(), std::move(changes));
+  }
+
+  bool IsMember(int node) {
+    const int leader = world_.Leader();
+    return leader == 0 || world_.core(leader).status().configuration.IsMember(World::Name(node));
+  }
+
+  int AnyMember() {
+    for (;;) {
+      const int node = AnyNode();
+      if (IsMember(node)) return node;
     }
   }
 
@@ -172,19 +210,23 @@ class Schedule {
         world_.Restart(node);
       }
     }
-    const int leader = world_.AwaitLeader(absl::Seconds(10));
-    world_.Run(absl::Seconds(1));
+    world_.AwaitLeader(absl::Seconds(10));
+    world_.Run(absl::Seconds(2));
     const int settled = world_.AwaitLeader(absl::Seconds(5));
-    (void)leader;
     if (!world_.Commit(settled, "last")) throw std::logic_error("nothing is committed any more");
-    if (!world_.AwaitApplied(world_.core(settled).commit())) {
-      throw std::logic_error("not every node has applied all");
-    }
-    const ReadId read = world_.Read(AnyNode());
+    const LogIndex commit = world_.core(settled).commit();
+    const bool all = world_.RunUntil([&] {
+      for (int node = 1; node <= world_.size(); ++node) {
+        if (IsMember(node) && world_.applied(node).size() < commit.value) return false;
+      }
+      return true;
+    });
+    if (!all) throw std::logic_error("not every member has applied all");
+    const ReadId read = world_.Read(random_.Chance(1, 2) ? settled : AnyMember());
     world_.Run(absl::Milliseconds(100));
     if (!world_.read_index(read)) throw std::logic_error("a read is not answered in a calm group");
-    for (int node = 2; node <= world_.size(); ++node) {
-      if (world_.AppliedCommands(node) != world_.AppliedCommands(1)) {
+    for (int node = 1; node <= world_.size(); ++node) {
+      if (IsMember(node) && world_.AppliedCommands(node) != world_.AppliedCommands(settled)) {
         throw std::logic_error("logs differ");
       }
     }
@@ -193,6 +235,10 @@ class Schedule {
       if (peer.inflight_messages != 0 || peer.state != PeerState::kReplicate) {
         throw std::logic_error("a window is not returned at quiescence");
       }
+    }
+    if (status.configuration.IsJoint()) throw std::logic_error("a joint phase does not end");
+    for (const Learner& learner : status.configuration.learners) {
+      if (learner.promote) throw std::logic_error("a learner is not promoted");
     }
     if (status.unapplied_bytes != 0) throw std::logic_error("bytes are held at quiescence");
   }
