@@ -70,23 +70,37 @@ struct RaftParts;  // internal: runtime, log store and ports that a simulator re
 
 class RaftNode {
  public:
+  // On threads of its own, with its log in options.data_dir. `transport` is null for a group of
+  // one. kInvalidArgument: an option, by name; kFailedPrecondition: the data is in use, or belongs
+  // to another node or other members; kDataLoss: it is damaged; kUnavailable: an I/O error, or the
+  // transport's address is in use. The data of a first start founds a cluster: alone, or together
+  // with a majority of the peers.
   static absl::StatusOr<std::unique_ptr<RaftNode>> Open(RaftOptions options,
                                                         std::unique_ptr<StateMachine> state_machine,
                                                         std::unique_ptr<Transport> transport);
   // For the library: the same over parts that the caller owns and that outlive the node.
   static absl::StatusOr<std::unique_ptr<RaftNode>> OpenWith(RaftOptions options, RaftParts parts);
+  // Answers what is under way (kUnknown, or kUnavailable for what was not begun). Not from a
+  // completion.
   ~RaftNode();
 
-  // Completes with the answer once the command is applied on this node. kUnavailable: this node is
-  // not the leader (definitely not applied); kResourceExhausted: too much is under way (not
-  // applied); kUnknown: leadership was lost after it was sent (may be applied, now or later).
+  // Completes with the answer once the command is applied on this node. Commands that wait together
+  // are packed into one entry, in the order of the calls.
+  //   kUnavailable: not applied, and never will be: this node does not lead (the message names who
+  //   does), the leadership moved, or the node has stopped. kResourceExhausted: not applied: too
+  //   much is under way, or the log is full. kInvalidArgument: larger than an entry may be.
+  //   kUnknown: the leadership was lost, or the node stopped, after it was sent: may be applied,
+  //   now or later.
   // Completions run on the completions lane.
   void Propose(std::string command, Completion<absl::StatusOr<Applied>> done,
                ProposeOptions options = {});
   // Completes when everything that was committed before the call is applied on this node; asks the
-  // leader where needed. Then a read of the state machine is linearizable.
+  // leader where needed. Then a read of the state machine is linearizable. kUnavailable: no leader
+  // is known, it changed, or it did not answer; try again. kResourceExhausted: too many reads wait.
   void Barrier(Completion<absl::Status> done);
-  // Hands leadership to `to`, or to the most caught-up voter.
+  // Hands leadership to `to`, or to the most caught-up voter; OK once another leads.
+  // kFailedPrecondition: this node does not lead, there is no such voter, or another transfer is
+  // under way. kDeadlineExceeded: the target did not catch up; this node still leads.
   void Transfer(std::optional<NodeId> to, Completion<absl::Status> done);
 
   ClusterStatus status() const;
@@ -102,7 +116,8 @@ class RaftNode {
   void SendApplicationFrame(const NodeId& to, std::string frame);
 
  private:
-  class Impl;
+  friend class RaftInspection;  // internal: lets a simulator look at the core
+  struct Impl;
   explicit RaftNode(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

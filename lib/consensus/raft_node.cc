@@ -5,24 +5,37 @@
 
 #include "consensus/host.h"
 #include "consensus/inspect.h"
+#include "consensus/owned_parts.h"
 
 namespace scheduled {
 
-class RaftNode::Impl {
- public:
-  explicit Impl(std::unique_ptr<Host> host) : host(std::move(host)) {}
-
+struct RaftNode::Impl {
+  std::unique_ptr<OwnedParts> owned;  // null where the caller owns them; outlives the host
   std::unique_ptr<Host> host;
 };
 
 RaftNode::RaftNode(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 RaftNode::~RaftNode() = default;
 
+absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::Open(
+    RaftOptions options, std::unique_ptr<StateMachine> state_machine,
+    std::unique_ptr<Transport> transport) {
+  if (absl::Status valid = options.Validate(); !valid.ok()) return valid;
+  absl::StatusOr<std::unique_ptr<OwnedParts>> owned =
+      OwnedParts::Open(options.data_dir, std::move(state_machine), std::move(transport));
+  if (!owned.ok()) return owned.status();
+  absl::StatusOr<std::unique_ptr<RaftNode>> node = OpenWith(std::move(options), (*owned)->parts());
+  if (node.ok()) (*node)->impl_->owned = *std::move(owned);
+  return node;
+}
+
 absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::OpenWith(RaftOptions options, RaftParts parts) {
   absl::StatusOr<std::unique_ptr<Host>> host = Host::Open(std::move(options), std::move(parts));
   if (!host.ok()) return host.status();
   if (absl::Status started = (*host)->Start(); !started.ok()) return started;
-  return std::unique_ptr<RaftNode>(new RaftNode(std::make_unique<Impl>(*std::move(host))));
+  auto impl = std::make_unique<Impl>();
+  impl->host = *std::move(host);
+  return std::unique_ptr<RaftNode>(new RaftNode(std::move(impl)));
 }
 
 void RaftNode::Propose(std::string command, Completion<absl::StatusOr<Applied>> done,

@@ -72,8 +72,7 @@ raft::Recovered ToRecovered(const LogState& log, const Ledger& ledger, AppliedPo
   for (const TermRun& run : log.term_runs) recovered.terms.push_back({run.term, run.first});
   recovered.configurations = ledger.configurations();
   // What counts where the state machine stands is known: nothing, before the first configuration.
-  if (!recovered.configurations.empty() &&
-      recovered.configurations.front().index > applied.index) {
+  if (!recovered.configurations.empty() && recovered.configurations.front().index > applied.index) {
     recovered.configurations.insert(recovered.configurations.begin(), raft::ConfigurationAt());
   }
   recovered.applied = {applied.index, applied.term};
@@ -101,7 +100,10 @@ LogWrite ToLogWrite(GroupId group, raft::Persist persist) {
 }
 
 std::string NewClusterId(Runtime& runtime) {
-  return KeyWriter().U64(runtime.Random()).U64(runtime.Random()).Take();
+  // Version and variant of a random UUID (RFC 9562, section 5.4), as the data directory has it.
+  const uint64_t high = (runtime.Random() & ~uint64_t{0xf000}) | 0x4000;
+  const uint64_t low = (runtime.Random() & ~(uint64_t{3} << 62)) | uint64_t{1} << 63;
+  return KeyWriter().U64(high).U64(low).Take();
 }
 
 raft::Recovered Found(const NodeId& self, std::string cluster_id,

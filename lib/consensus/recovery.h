@@ -30,7 +30,7 @@ raft::Recovered Found(const NodeId& self, std::string cluster_id,
                       const raft::Configuration& configuration, GroupId group, Ledger* ledger,
                       std::vector<LogWrite>* writes);
 
-// 16 random bytes.
+// The 16 bytes of a random UUID.
 std::string NewClusterId(Runtime& runtime);
 
 LogWrite ToLogWrite(GroupId group, raft::Persist persist);
