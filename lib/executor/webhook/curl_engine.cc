@@ -18,6 +18,11 @@ namespace scheduled::webhook {
 namespace {
 
 constexpr size_t kMaxIdleHandles = 256;
+// URLs whose host is remembered, since parsing takes longer than looking up: 2 MiB at the longest.
+constexpr size_t kMaxKnownUrls = 1024;
+// curl asks for leave ("Expect: 100-continue") before it sends a body from some size on, which was
+// 1 KiB once and is 1 MiB now.
+constexpr size_t kSmallBody = 1000;
 // A connection is not used for ever, or a name that moved would never be asked again.
 constexpr long kMaxConnectionSeconds = 600;
 // Answers are short; curl's default of 16 KiB is held by every handle in use.
@@ -138,7 +143,17 @@ std::vector<CurlEngine::Ended>& CurlEngine::Poll(absl::Duration wait) {
   return ended_;
 }
 
-absl::StatusOr<std::string> CurlEngine::HostOf(const std::string& url) const {
+absl::StatusOr<std::string> CurlEngine::HostOf(const std::string& url) {
+  const auto found = hosts_.find(url);
+  if (found != hosts_.end()) return found->second;
+  absl::StatusOr<std::string> host = ParseHost(url);
+  if (!host.ok()) return host;
+  if (hosts_.size() >= kMaxKnownUrls) hosts_.clear();
+  hosts_.emplace(url, *host);
+  return host;
+}
+
+absl::StatusOr<std::string> CurlEngine::ParseHost(const std::string& url) const {
   const CURLUcode code = curl_url_set(url_, CURLUPART_URL, url.c_str(), 0);
   if (code != CURLUE_OK) {
     return absl::InvalidArgumentError(absl::StrCat("url: ", curl_url_strerror(code)));
@@ -216,8 +231,7 @@ void CurlEngine::Prepare(Flight& flight, absl::Duration limit) {
   }
   Set(easy, CURLOPT_CUSTOMREQUEST, custom_method);
 
-  // Without this, curl waits for a "100 Continue" before it sends a large body.
-  request.headers.push_back("Expect:");
+  if (request.body.size() > kSmallBody) request.headers.push_back("Expect:");
   for (std::string& header : request.headers) {
     // "Name: " tells curl to leave a header out, "Name;" to send it empty.
     if (absl::EndsWith(header, ": ")) header.replace(header.size() - 2, 2, ";");

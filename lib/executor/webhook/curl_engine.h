@@ -54,11 +54,12 @@ class CurlEngine {
 
   // "https://host:port" in lower case: what shares limits and breaker. kInvalidArgument: not an
   // http or https URL.
-  absl::StatusOr<std::string> HostOf(const std::string& url) const;
+  absl::StatusOr<std::string> HostOf(const std::string& url);
 
  private:
   struct Flight;
 
+  absl::StatusOr<std::string> ParseHost(const std::string& url) const;
   std::unique_ptr<Flight> TakeFlight();
   void Prepare(Flight& flight, absl::Duration limit);
   void Recycle(std::unique_ptr<Flight> flight);
@@ -79,8 +80,9 @@ class CurlEngine {
   const Options options_;
   SocketWatch sockets_;
   CURLM* multi_;                           // owned
-  CURLU* url_;                             // owned; a parser that HostOf fills anew
+  CURLU* url_;                             // owned; a parser that ParseHost fills anew
   MonoTime timer_ = MonoTime::Infinite();  // when curl wants to be called
+  absl::flat_hash_map<std::string, std::string> hosts_;  // of URLs seen lately; bounded
   absl::flat_hash_map<DeliveryId, std::unique_ptr<Flight>> flights_;
   std::vector<std::unique_ptr<Flight>> idle_;
   std::vector<Ended> ended_;

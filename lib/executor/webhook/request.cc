@@ -17,6 +17,11 @@ namespace {
 
 // Room for the names, quotes, numbers and ids of a body.
 constexpr size_t kBodyOverhead = 256;
+// The library's own headers.
+constexpr size_t kOwnHeaders = 10;
+constexpr size_t kTraceIdSize = 32;
+
+bool IsLowerHex(char c) { return ('0' <= c && c <= '9') || ('a' <= c && c <= 'f'); }
 
 bool HasFraction(absl::Time time) { return absl::ToUnixMicros(time) % 1000000 != 0; }
 
@@ -75,21 +80,23 @@ std::string EpochSeconds(absl::Time time) {
 
 std::string Traceparent(const RunContext& run) {
   std::string trace_id;
+  trace_id.reserve(kTraceIdSize);
   for (const char c : run.run_id) {
     if (c != '-') trace_id += c;
   }
-  const bool is_hex = trace_id.size() == 32 &&
-                      trace_id.find_first_not_of("0123456789abcdef") == std::string::npos &&
+  const bool is_hex = trace_id.size() == kTraceIdSize &&
+                      std::all_of(trace_id.begin(), trace_id.end(), IsLowerHex) &&
                       trace_id.find_first_not_of('0') != std::string::npos;
   if (!is_hex) {
     // A run id of another shape still names one trace.
-    trace_id = absl::StrFormat("%016x%016x", Checksum64(run.run_id) | 1,
-                               Checksum64(absl::StrCat(run.run_id, "/")));
+    trace_id = absl::StrCat(absl::Hex(Checksum64(run.run_id) | 1, absl::kZeroPad16),
+                            absl::Hex(Checksum64(run.run_id, 1), absl::kZeroPad16));
   }
-  // The token tells deliveries apart, the attempt those of a token.
-  const std::string delivery =
-      absl::StrCat(run.run_id, "/", run.fencing_token.value, "/", run.attempt);
-  return absl::StrFormat("00-%s-%016x-01", trace_id, Checksum64(delivery) | 1);
+  // The token tells deliveries apart, the attempt those of a token. An all-zero span is invalid.
+  const uint64_t delivery[] = {run.fencing_token.value, static_cast<uint64_t>(run.attempt)};
+  const std::string_view bytes(reinterpret_cast<const char*>(delivery), sizeof(delivery));
+  const uint64_t span = Checksum64(bytes, Checksum64(run.run_id)) | 1;
+  return absl::StrCat("00-", trace_id, "-", absl::Hex(span, absl::kZeroPad16), "-01");
 }
 
 absl::StatusOr<std::string> BuildBody(const RunContext& run, absl::Time now) {
@@ -118,6 +125,7 @@ absl::StatusOr<Request> BuildRequest(const RunContext& run, absl::Time now, cons
   Request request;
   request.url = target.url;
   request.method = target.method;
+  request.headers.reserve(kOwnHeaders + target.headers.size());
   request.has_body = IsMethodWithBody(target.method);
   if (request.has_body) {
     absl::StatusOr<std::string> body = BuildBody(run, now);
