@@ -66,7 +66,7 @@ class InboundService::Stream final
 
   absl::Status HandOver() {
     std::lock_guard lock(seat_->mutex);
-    for (pb::PeerFrame& frame : *packet_.mutable_frames()) {
+    for (pb::ClassedFrame& frame : *packet_.mutable_frames()) {
       if (seat_->closed) return absl::UnavailableError("this node is stopping");
       if (seat_->holder != this) return absl::AbortedError("a newer stream took its place");
       if (!IsFrameClass(frame.frame_class()) ||

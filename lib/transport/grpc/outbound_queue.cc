@@ -33,7 +33,7 @@ void OutboundQueue::Fill(pb::PeerPacket* packet) {
       if (bytes > 0 && bytes + frame.size() > kGatherBytes) return;
       bytes += frame.size();
       waiting.bytes -= frame.size() + kFrameOverheadBytes;
-      pb::PeerFrame* out = packet->add_frames();
+      pb::ClassedFrame* out = packet->add_frames();
       out->set_frame_class(static_cast<uint32_t>(c + 1));
       out->set_bytes(std::move(frame));
       waiting.frames.pop_front();
