@@ -25,9 +25,10 @@ void Dispatcher::OnOutcome(SessionId session, OutcomeMessage outcome) {
   } else if (!unknown_.insert(outcome.key).second) {
     return;
   }
-  turns_.Take(
-      Turns::KeyOf(outcome.key.job_id.value),
-      term_.Guard([this, session, outcome = std::move(outcome)] { AddFinish(session, outcome); }));
+  const TurnKey turn = Turns::KeyOf(outcome.key.job_id.value);
+  turns_.Take(turn, term_.Guard([this, session, outcome = std::move(outcome)] {
+    AddFinish(session, outcome);
+  }));
 }
 
 void Dispatcher::AddFinish(SessionId session, const OutcomeMessage& outcome) {

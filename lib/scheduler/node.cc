@@ -218,11 +218,9 @@ void Node::OnLeading(bool leader, Term term) {
   }
   absl::StatusOr<std::vector<jobs::QueueHead>> heads = machine_->Heads();
   read_->Post([this, term, heads = std::move(heads)]() mutable {
-    absl::StatusOr<TermBeginning> beginning = heads.status();
-    if (heads.ok()) {
-      beginning = ReadTermBeginning(*tables_, term);
-      if (beginning.ok()) beginning->heads = *std::move(heads);
-    }
+    absl::StatusOr<TermBeginning> beginning =
+        heads.ok() ? ReadTermBeginning(*tables_, term) : heads.status();
+    if (beginning.ok()) beginning->heads = *std::move(heads);
     dispatch_->Post([this, beginning = std::move(beginning)]() mutable {
       OnTermBeginning(std::move(beginning));
     });

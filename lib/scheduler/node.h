@@ -90,6 +90,7 @@ class Node : private jobs::DispatchObserver {
 
   // For tests and the simulator, between tasks of a virtual loop.
   void CheckInvariants() const;
+  RaftNode& raft() { return *raft_; }
   Worker& worker() { return *worker_; }
   Leader* leader() { return leader_.get(); }
   jobs::JobStateMachine& machine() { return *machine_; }

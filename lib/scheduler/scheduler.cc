@@ -115,10 +115,8 @@ class Scheduler::Impl {
     auto read = [this, id, done = std::move(done)](absl::Status reached) mutable {
       node_->OnReadLane([this, id, reached = std::move(reached), done = std::move(done)]() mutable {
         const jobs::Queries* queries = node_->queries();
-        absl::StatusOr<JobInfo> info = reached;
-        if (reached.ok()) {
-          info = queries == nullptr ? absl::StatusOr<JobInfo>(NotYet()) : queries->Get(id.value);
-        }
+        absl::StatusOr<JobInfo> info = reached.ok() ? NotYet() : reached;
+        if (reached.ok() && queries != nullptr) info = queries->Get(id.value);
         node_->OnCompletionsLane([info = std::move(info), done = std::move(done)]() mutable {
           std::move(done)(std::move(info));
         });
