@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kArenaBlock = size_t{256} << 10;
 constexpr size_t kQueuesPerScan = 512;
+// Twice what is in flight on two nodes: a schedule and a flight each.
+constexpr size_t kRecentRows = 16384;
 
 google::protobuf::ArenaOptions OptionsFor(std::vector<char>& block) {
   google::protobuf::ArenaOptions options;
@@ -43,13 +45,18 @@ absl::StatusOr<bool> ReadMeta(const TableStore& store, std::string_view key,
 }  // namespace
 
 ApplyContext::ApplyContext(TableStore& store)
-    : store_(store), batch_(store), arena_block_(kArenaBlock), arena_(OptionsFor(arena_block_)) {}
+    : store_(store),
+      batch_(store),
+      arena_block_(kArenaBlock),
+      arena_(OptionsFor(arena_block_)),
+      recent_(kRecentRows) {}
 
 absl::Status ApplyContext::Load() {
   counters_.Clear();
   group_.Clear();
   queues_.clear();
   touched_.clear();
+  recent_.Clear();
   if (absl::StatusOr<bool> found = ReadMeta(store_, kCountersKey, &counters_); !found.ok()) {
     return found.status();
   }
@@ -125,20 +132,36 @@ void ApplyContext::Corrupt(std::string_view what, std::string_view key) {
   if (status_.ok()) status_ = Damaged(what, key);
 }
 
+std::optional<std::string> ApplyContext::ReadValue(std::string_view key) {
+  absl::StatusOr<std::optional<std::string>> value = batch_.Get(key);
+  if (value.ok()) return *std::move(value);
+  if (status_.ok()) status_ = value.status();
+  return std::nullopt;
+}
+
+template <typename Message>
+Message* ApplyContext::Parse(std::string_view key, const std::string& value) {
+  Message* row = New<Message>();
+  if (row->ParseFromString(value)) return row;
+  Corrupt("a stored row does not parse", key);
+  return nullptr;
+}
+
 template <typename Message>
 Message* ApplyContext::Read(std::string_view key) {
-  absl::StatusOr<std::optional<std::string>> value = batch_.Get(key);
-  if (!value.ok()) {
-    if (status_.ok()) status_ = value.status();
-    return nullptr;
+  const std::optional<std::string> value = ReadValue(key);
+  return value.has_value() ? Parse<Message>(key, *value) : nullptr;
+}
+
+template <typename Message>
+Message* ApplyContext::ReadRecent(std::string_view key) {
+  if (const std::string* held = recent_.Find(key); held != nullptr) {
+    return Parse<Message>(key, *held);
   }
-  if (!value->has_value()) return nullptr;
-  Message* row = New<Message>();
-  if (!row->ParseFromString(**value)) {
-    Corrupt("a stored row does not parse", key);
-    return nullptr;
-  }
-  return row;
+  const std::optional<std::string> value = ReadValue(key);
+  if (!value.has_value()) return nullptr;
+  recent_.Hold(key, *value);
+  return Parse<Message>(key, *value);
 }
 
 void ApplyContext::Put(std::string_view key, const google::protobuf::MessageLite& row) {
@@ -147,14 +170,19 @@ void ApplyContext::Put(std::string_view key, const google::protobuf::MessageLite
   batch_.Put(key, scratch_);
 }
 
+void ApplyContext::Delete(std::string_view key) {
+  batch_.Delete(key);
+  recent_.Forget(key);
+}
+
 pb::JobRow* ApplyContext::ReadJob(std::string_view job_id) {
   return Read<pb::JobRow>(EncodeJobKey(job_id));
 }
 pb::ScheduleRow* ApplyContext::ReadSchedule(std::string_view job_id) {
-  return Read<pb::ScheduleRow>(EncodeScheduleKey(job_id));
+  return ReadRecent<pb::ScheduleRow>(EncodeScheduleKey(job_id));
 }
 pb::InflightRow* ApplyContext::ReadInflight(std::string_view job_id, uint64_t run) {
-  return Read<pb::InflightRow>(EncodeInflightKey(job_id, run));
+  return ReadRecent<pb::InflightRow>(EncodeInflightKey(job_id, run));
 }
 pb::SessionRow* ApplyContext::ReadSession(std::string_view node_id) {
   return Read<pb::SessionRow>(EncodeSessionKey(node_id));
@@ -162,15 +190,14 @@ pb::SessionRow* ApplyContext::ReadSession(std::string_view node_id) {
 pb::DedupRow* ApplyContext::ReadDedup(const DedupKey& key) {
   return Read<pb::DedupRow>(EncodeDedupKey(key));
 }
-pb::SlotRow* ApplyContext::ReadSlot(const SlotKey& key) {
-  return Read<pb::SlotRow>(EncodeSlotKey(key));
-}
 
 void ApplyContext::PutJob(std::string_view job_id, const pb::JobRow& row) {
   Put(EncodeJobKey(job_id), row);
 }
 void ApplyContext::PutSchedule(std::string_view job_id, const pb::ScheduleRow& row) {
-  Put(EncodeScheduleKey(job_id), row);
+  const std::string key = EncodeScheduleKey(job_id);
+  Put(key, row);
+  recent_.Update(key, scratch_);
 }
 void ApplyContext::PutSession(std::string_view node_id, const pb::SessionRow& row) {
   Put(EncodeSessionKey(node_id), row);
@@ -235,13 +262,15 @@ void ApplyContext::LeaveSlot(const SlotKey& key) {
 void ApplyContext::EnterInflight(std::string_view job_id, uint64_t run,
                                  const pb::InflightRow& row) {
   ++Touch(row.queue()).runs;
-  Put(EncodeInflightKey(job_id, run), row);
+  const std::string key = EncodeInflightKey(job_id, run);
+  Put(key, row);
+  recent_.Hold(key, scratch_);
 }
 
 void ApplyContext::LeaveInflight(std::string_view job_id, uint64_t run,
                                  const pb::InflightRow& row) {
   Uncount(row.queue(), /*slot=*/false);
-  batch_.Delete(EncodeInflightKey(job_id, run));
+  Delete(EncodeInflightKey(job_id, run));
 }
 
 void ApplyContext::UncountHeld(std::string_view queue) { Uncount(queue, /*slot=*/false); }

@@ -21,6 +21,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "google/protobuf/arena.h"
+#include "jobs/recent_rows.h"
 #include "jobs/tables.h"
 #include "proto/rows.pb.h"
 #include "scheduled/job.h"
@@ -81,14 +82,13 @@ class ApplyContext {
   pb::InflightRow* ReadInflight(std::string_view job_id, uint64_t run);
   pb::SessionRow* ReadSession(std::string_view node_id);
   pb::DedupRow* ReadDedup(const DedupKey& key);
-  pb::SlotRow* ReadSlot(const SlotKey& key);
 
   void PutJob(std::string_view job_id, const pb::JobRow& row);
   void PutSchedule(std::string_view job_id, const pb::ScheduleRow& row);
   void PutSession(std::string_view node_id, const pb::SessionRow& row);
   void PutDelivery(const DeliveryKey& key, const pb::RunRow& row);
   void PutDone(const DoneKey& key);
-  void Delete(std::string_view key) { batch_.Delete(key); }
+  void Delete(std::string_view key);
 
   // A dedup row with its expiry row; `row.expires_us` is set.
   void PutDedup(const DedupKey& key, const pb::DedupRow& row);
@@ -131,8 +131,13 @@ class ApplyContext {
   uint64_t Token() const;
 
  private:
+  std::optional<std::string> ReadValue(std::string_view key);
+  template <typename Message>
+  Message* Parse(std::string_view key, const std::string& value);
   template <typename Message>
   Message* Read(std::string_view key);
+  template <typename Message>
+  Message* ReadRecent(std::string_view key);
   void Put(std::string_view key, const google::protobuf::MessageLite& row);
   QueueCount& Touch(std::string_view queue);
   void Uncount(std::string_view queue, bool slot);
@@ -145,6 +150,7 @@ class ApplyContext {
   std::vector<char> arena_block_;
   google::protobuf::Arena arena_;
   std::string scratch_;
+  RecentRows recent_;  // of schedules and inflight
   absl::Status status_;
   Stamp stamp_;
   bool collect_slot_events_ = false;

@@ -71,14 +71,7 @@ SlotKey JobEdit::SlotOf(const pb::LiveRun& run) const {
           .run = run.run()};
 }
 
-void JobEdit::LeaveSlot(const pb::LiveRun& run) {
-  const SlotKey key = SlotOf(run);
-  if (ctx_.ReadSlot(key) == nullptr) {
-    ctx_.Corrupt("a run that waits has no row in slots", EncodeSlotKey(key));
-    return;
-  }
-  ctx_.LeaveSlot(key);
-}
+void JobEdit::LeaveSlot(const pb::LiveRun& run) { ctx_.LeaveSlot(SlotOf(run)); }
 
 void JobEdit::Unhold(int index) {
   pb::LiveRun* run = Change().mutable_runs(index);
