@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@ using scheduled::Scheduler;
 
 int main(int argc, char** argv) {
   const std::string folder = argc > 1 ? argv[1] : "./replica-data";
+  std::filesystem::create_directories(folder);
   scheduled::InprocNetwork network;
   std::atomic<int> ran{0};
   std::vector<std::unique_ptr<Scheduler>> nodes;

@@ -1,6 +1,8 @@
 // See torn_tail.h, where the format is described. Runs at start, before the lanes.
 #include "storage/torn_tail.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -87,6 +89,17 @@ size_t SkipTrailer(size_t offset) {
   return left < kHeaderBytes ? offset + left : offset;
 }
 
+// RocksDB's file system for POSIX has no Truncate of a closed file, so that the system's is called
+// where an environment says that it has none.
+absl::Status CutTo(rocksdb::Env* env, const std::string& path, size_t bytes) {
+  rocksdb::Status status = env->Truncate(path, bytes);
+  if (status.IsNotSupported() && truncate(path.c_str(), static_cast<off_t>(bytes)) == 0) {
+    return absl::OkStatus();
+  }
+  if (status.ok()) return absl::OkStatus();
+  return FromRocks(status, absl::StrCat("cannot cut the torn end off ", path));
+}
+
 // `may_be_torn` where the last batch need not have been synced.
 absl::Status CheckFile(rocksdb::Env* env, const std::string& path, bool may_be_torn) {
   absl::StatusOr<std::string> file = ReadWholeFile(env, path);
@@ -101,9 +114,7 @@ absl::Status CheckFile(rocksdb::Env* env, const std::string& path, bool may_be_t
                                             "; what was acknowledged after it may be lost"));
   }
   Probe("storage.torn_tail_trimmed");
-  if (rocksdb::Status status = env->Truncate(path, tail.whole_bytes); !status.ok()) {
-    return FromRocks(status, absl::StrCat("cannot cut the torn end off ", path));
-  }
+  if (absl::Status status = CutTo(env, path, tail.whole_bytes); !status.ok()) return status;
   return SyncFile(env, path);
 }
 

@@ -39,7 +39,8 @@ def wrong_flags(binary):
     refused(binary, ["--peers", "n1"], "--peers", "n1=host:port")
     refused(binary, ["--slot-gap", "ten"], "--slot-gap")
     refused(binary, ["--config", "/no/such/file"], "/no/such/file")
-    refused(binary, [], "HTTP_PORT", environment={"HTTP_PORT": "x"})
+    refused(binary, ["--no-defaults", "--metrics-port", "0"], "HTTP_PORT",
+            environment={"HTTP_PORT": "x"})
     with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
         file.write('no-such-setting = "1"\n')
         file.flush()

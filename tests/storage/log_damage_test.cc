@@ -1,6 +1,8 @@
 // What happens to a log on disk: lost files, flipped bits, cut ends, failing and full disks. What
 // can be told from a crash is an error that stops the node; what is only a crash is not.
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
 
 #include "storage/durable_file.h"
 #include "storage/torn_tail.h"
@@ -54,6 +56,28 @@ TEST_CASE("a write-ahead log that ends within its last batch loses that batch al
   const absl::StatusOr<LogContents> contents = log.Reopen();
   REQUIRE(contents.ok());
   REQUIRE(contents->state.last == LogIndex(45));
+}
+
+// On the real file system too, whose environment has no Truncate of its own.
+TEST_CASE("a torn end of a write-ahead log is cut off on the system's file system") {
+  const TempDirectory directory;
+  const std::string dir = directory.path() + "/raft";
+  RocksResources resources;
+  {
+    auto opened = RocksLogStore::Open(dir, resources);
+    REQUIRE(opened.ok());
+    REQUIRE((*opened)->Load(kGroup).ok());
+    const LogWrite write = Append(Entries(1, 5, 1));
+    REQUIRE((*opened)->Write({&write, 1}).ok());
+  }
+  for (const auto& file : std::filesystem::directory_iterator(dir)) {
+    if (file.path().extension() != ".log") continue;
+    std::ofstream(file.path(), std::ios::app | std::ios::binary) << "\x01\x02\x03 half a record";
+  }
+  auto opened = RocksLogStore::Open(dir, resources);
+  INFO(opened.status().ToString());
+  REQUIRE(opened.ok());
+  REQUIRE(ContentsOf(**opened)->state.last == LogIndex(5));
 }
 
 TEST_CASE("a flipped bit in the middle of a write-ahead log is an error") {
