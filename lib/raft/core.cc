@@ -27,7 +27,6 @@ Core::Core(Options options, Recovered recovered, MonoTime now)
       random_(options_.seed),
       started_(now),
       now_(now),
-      started_last_(recovered.last),
       hard_state_(std::move(recovered.hard_state)),
       log_(recovered.base, recovered.last, std::move(recovered.terms)),
       writes_(log_.last()),

@@ -243,7 +243,6 @@ class Core {
   Random random_;
   MonoTime started_;
   MonoTime now_;
-  LogIndex started_last_;  // of the log that was found; through here it may be on disk alone
 
   HardState hard_state_;
   Log log_;

@@ -142,6 +142,7 @@ struct Effects {
   std::vector<SendSnapshot> send_snapshots;
   std::optional<InstallSnapshot> install;
   std::vector<TransferEnded> transfers_ended;
+  // It often moves to a later time; the host may let an earlier timer fire first, at no harm.
   MonoTime next_deadline = MonoTime::Infinite();
 
   // Nothing but the two instants.

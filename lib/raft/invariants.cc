@@ -20,9 +20,8 @@ void Core::CheckInvariants() const {
   SCHEDULED_ASSERT(apply_through_ <= writes_.durable(), "only what is durable here is applied");
   SCHEDULED_ASSERT(applied_ <= apply_through_, "only what was handed out is applied");
   SCHEDULED_ASSERT(applied_ >= log_.base().index, "only what is applied is cut");
-  SCHEDULED_ASSERT(log_.tail_first() <= std::min(applied_, writes_.durable()).Next() ||
-                       log_.tail_first() <= started_last_.Next(),
-                   "what is not applied or not durable stays in memory");
+  SCHEDULED_ASSERT(log_.tail_first() <= writes_.durable().Next(),
+                   "what is not durable stays in memory");
 
   const bool campaigning = role_ == Role::kPreCandidate || role_ == Role::kCandidate;
   SCHEDULED_ASSERT(campaigning || votes_.empty(), "votes belong to a campaign");

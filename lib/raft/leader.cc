@@ -89,6 +89,7 @@ void Core::Replicate() {
 // Sends what follows, or asks for it. False if nothing can be sent now.
 bool Core::SendNext(Progress& peer) {
   if (peer.next() < log_.first()) {
+    if (now_ >= peer.last_active + options_.election_max) return false;  // to nobody that is dead
     Probe("raft.needs-snapshot");
     peer.BecomeSnapshot();
     effects_.send_snapshots.push_back(SendSnapshot{peer.id(), log_.base().index});

@@ -62,6 +62,8 @@ void Log::Copy(LogIndex from, LogIndex to, size_t max_bytes, size_t max_entries,
                std::vector<Entry>* out) const {
   if (from < tail_first()) return;
   to = std::min(to, last_);
+  if (from > to) return;
+  out->reserve(out->size() + std::min<uint64_t>({to.value - from.value + 1, max_entries, 1024}));
   size_t bytes = 0;
   size_t count = 0;
   for (LogIndex i = from; i <= to && count < max_entries; i = i.Next(), ++count) {

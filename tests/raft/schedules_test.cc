@@ -29,6 +29,7 @@ struct Faults {
   bool crashes = false;
   bool partitions = false;
   bool one_way = false;
+  bool pairs = false;  // two nodes cut off from each other alone
   bool noise = false;
   bool stalls = false;
   bool transfers = false;
@@ -71,9 +72,9 @@ class Schedule {
  public:
   explicit Schedule(uint64_t seed)
       : random_(seed * 2654435761u + 1), world_(DrawWorld(random_, seed)) {
-    bool* all[] = {&faults_.crashes, &faults_.partitions, &faults_.one_way,
-                   &faults_.noise,   &faults_.stalls,     &faults_.transfers,
-                   &faults_.cuts,    &faults_.links,      &faults_.members};
+    bool* all[] = {&faults_.crashes, &faults_.partitions, &faults_.one_way, &faults_.noise,
+                   &faults_.stalls,  &faults_.transfers,  &faults_.cuts,    &faults_.links,
+                   &faults_.members, &faults_.pairs};
     for (bool* each : all) *each = random_.Chance(1, 2);
     if (faults_.noise) {
       world_.SetNoise(static_cast<int>(random_.Uniform(100)),
@@ -141,6 +142,7 @@ class Schedule {
       case 3:
         if (faults_.partitions) world_.Isolate(node);
         if (faults_.one_way) world_.CutLink(node, AnyNode());
+        if (faults_.pairs) world_.Partition({node}, {AnyNode()});
         break;
       case 4:
         world_.Heal();
