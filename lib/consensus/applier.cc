@@ -1,3 +1,5 @@
+// See applier.h. Entries are taken on the raft lane and applied on the apply lane; answers leave
+// on the completions lane.
 #include "consensus/applier.h"
 
 #include <fmt/format.h>
@@ -27,7 +29,7 @@ void Applier::Push(Item item) {
 }
 
 void Applier::Register(raft::Proposed at, PackedProposal proposal) {
-  Push(Registered{at.id, at.at, std::move(proposal.waiting), proposal.command_bytes});
+  Push(Registered{at.id, at.at, std::move(proposal.waiting), proposal.weight});
 }
 void Applier::FailProposal(raft::ProposalId id, absl::Status why) {
   Push(Failed{id, std::move(why)});
@@ -66,9 +68,11 @@ void Applier::Work() {
 }
 
 void Applier::Abandon(absl::Status why) {
-  Shut(std::move(why));
+  Interrupt();
+  told_leading_ = false;
   batch_.clear();
   commands_.clear();
+  Shut(std::move(why));
   Work();
 }
 
@@ -106,7 +110,7 @@ void Applier::On(Expired item) {
 }
 
 void Applier::On(Range item) {
-  if (shut_) return;
+  if (shut_ || interrupted_) return;
   if (item.entries.empty()) {
     ApplyFromLog(item.range);
     return;
@@ -120,7 +124,7 @@ void Applier::On(Range item) {
 // After a start, and for a node that applies far behind its log.
 void Applier::ApplyFromLog(raft::ApplyRange range) {
   LogIndex next = range.from;
-  while (next <= range.to && !shut_) {
+  while (next <= range.to && !shut_ && !interrupted_) {
     auto records = parts_.log_store->Read(parts_.group, next, range.to.Next(), kReadBytes);
     if (!records.ok()) {
       Fail(records.status());
@@ -256,7 +260,7 @@ void Applier::AnswerProposals(std::vector<std::string> answers) {
             std::move(proposal.waiting[i - next]),
             Applied{commands_[i].index, commands_[i].ordinal, std::move(answers[i])});
       }
-      released += proposal.command_bytes;
+      released += proposal.weight;
       proposals_.erase(at);
     }
     next = end;
@@ -276,7 +280,7 @@ void Applier::ReleaseBarriers() {
 void Applier::EndProposal(Registered proposal, const absl::Status& why) {
   Outcomes outcomes;
   for (ProposeDone& done : proposal.waiting) outcomes.emplace_back(std::move(done), why);
-  events_.released(proposal.command_bytes);
+  events_.released(proposal.weight);
   PostOutcomes(std::move(outcomes));
 }
 

@@ -9,6 +9,7 @@
 #ifndef SCHEDULED_LIB_CONSENSUS_APPLIER_H_
 #define SCHEDULED_LIB_CONSENSUS_APPLIER_H_
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -31,8 +32,8 @@ using BarrierDone = Completion<absl::Status>;
 struct ApplierEvents {
   // Everything through `index` is applied; `bytes` of it are new.
   std::function<void(LogIndex index, size_t bytes)> applied;
-  // Commands that callers of this node wait for have ended, with so many bytes.
-  std::function<void(size_t command_bytes)> released;
+  // Commands of this node's callers have ended, of this weight together.
+  std::function<void(size_t weight)> released;
   std::function<void(absl::Status)> failed;
 };
 
@@ -62,7 +63,10 @@ class Applier {
   void Shut(absl::Status why);
   void Kick();
 
-  // The same as Shut, for when the lanes have stopped: on the calling thread.
+  // Any thread: nothing more is applied. A replay ends with its next piece.
+  void Interrupt() { interrupted_ = true; }
+  // Interrupt and Shut, for when the lanes have stopped: on the calling thread. The state machine
+  // is not called.
   void Abandon(absl::Status why);
 
  private:
@@ -70,7 +74,7 @@ class Applier {
     raft::ProposalId id;
     raft::LogPosition at;
     std::vector<ProposeDone> waiting;
-    size_t command_bytes = 0;
+    size_t weight = 0;
   };
   struct Failed {
     raft::ProposalId id;
@@ -125,6 +129,7 @@ class Applier {
   const ApplierParts parts_;
   const ApplierEvents events_;
 
+  std::atomic<bool> interrupted_{false};
   std::mutex mutex_;  // guards the next two
   std::vector<Item> queue_;
   bool posted_ = false;

@@ -1,3 +1,4 @@
+// See bootstrap.h: the questions, what is made of the answers, and when to ask again.
 #include "consensus/bootstrap.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// See envelope.h, where the format is described.
 #include "consensus/envelope.h"
 
 #include "base/assert.h"

@@ -1,3 +1,4 @@
+// See flusher.h. The decision is made on the raft lane; the flush runs where the host says.
 #include "consensus/flusher.h"
 
 namespace scheduled {

@@ -1,3 +1,5 @@
+// See host.h. Here: life, events into the core, and what callers ask for; the effects are carried
+// out in host_effects.cc and host_pump.cc, the log is kept in host_log.cc.
 #include "consensus/host.h"
 
 #include <fmt/format.h>
@@ -13,6 +15,8 @@ namespace {
 
 // A packed entry has room for its header within the largest entry.
 constexpr size_t kPackedOverheadBytes = kPackedHeaderBytes + kPackedCommandBytes;
+// Of reads, and of messages of peers, that the raft lane has not taken yet.
+constexpr size_t kMaxWaiting = 65536;
 
 raft::Options CoreOptions(const RaftOptions& options, const RaftParts& parts) {
   raft::Options core;
@@ -114,6 +118,7 @@ absl::Status Host::Start() {
 
 Host::~Host() {
   if (parts_.transport != nullptr) parts_.transport->Stop();
+  applier_.Interrupt();
   for (Lane* lane : {parts_.raft, parts_.log, parts_.apply, parts_.flush}) {
     if (lane != nullptr) lane->Stop();
   }
@@ -129,17 +134,6 @@ Host::~Host() {
   }
   for (auto& [id, done] : transferring_) Complete(std::move(done), why);
   applier_.Abandon(why);
-}
-
-template <typename F>
-void Host::Hand(F into_inbox) {
-  parts_.raft->Post([this, into_inbox] {
-    {
-      std::lock_guard lock(inbox_mutex_);
-      into_inbox(inbox_);
-    }
-    Pump();
-  });
 }
 
 void Host::Wake() {
@@ -169,7 +163,7 @@ void Host::Complete(Completion<absl::Status> done, absl::Status outcome) {
 
 void Host::Refuse(std::vector<PackedProposal> proposals, const absl::Status& why) {
   if (proposals.empty()) return;
-  for (const PackedProposal& proposal : proposals) unapplied_bytes_ -= proposal.command_bytes;
+  for (const PackedProposal& proposal : proposals) unapplied_bytes_ -= proposal.weight;
   parts_.completions->Post([proposals = std::move(proposals), why]() mutable {
     for (PackedProposal& proposal : proposals) {
       for (ProposeDone& done : proposal.waiting) std::move(done)(why);
@@ -183,7 +177,7 @@ absl::Status Host::LimitsAllow(size_t command_bytes) const {
                     fmt::format("a command of {} bytes is larger than an entry may be, {} bytes",
                                 command_bytes, options_.max_entry_bytes - kPackedOverheadBytes));
   }
-  if (unapplied_bytes_ + command_bytes > options_.max_unapplied_bytes) {
+  if (unapplied_bytes_ + CommandWeight(command_bytes) > options_.max_unapplied_bytes) {
     return absl::ResourceExhaustedError("too much is proposed and not applied yet");
   }
   if (log_full_) {
@@ -197,13 +191,13 @@ void Host::Propose(std::string command, ProposeDone done, ProposeOptions options
   const size_t bytes = command.size();
   absl::Status status = LimitsAllow(bytes);
   if (status.ok()) {
-    unapplied_bytes_ += bytes;
+    unapplied_bytes_ += CommandWeight(bytes);
     status = proposals_.Push(command, done, options);
     if (status.ok()) {
       Wake();
       return;
     }
-    unapplied_bytes_ -= bytes;
+    unapplied_bytes_ -= CommandWeight(bytes);
   }
   parts_.completions->Post([done = std::move(done), status = std::move(status)]() mutable {
     std::move(done)(std::move(status));
@@ -211,7 +205,13 @@ void Host::Propose(std::string command, ProposeDone done, ProposeOptions options
 }
 
 void Host::Barrier(BarrierDone done) {
-  Leave([&](Inbox& inbox) { inbox.barriers.push_back(std::move(done)); });
+  Leave([&](Inbox& inbox) {
+    if (inbox.barriers.size() < kMaxWaiting) {
+      inbox.barriers.push_back(std::move(done));
+    } else {
+      Complete(std::move(done), absl::ResourceExhaustedError("too many reads wait"));
+    }
+  });
 }
 
 void Host::Transfer(std::optional<NodeId> to, Completion<absl::Status> done) {
@@ -273,7 +273,11 @@ void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame
     log_.Warn("dropped a message in another's name", {{"peer", from.value}});
     return;
   }
-  Leave([&](Inbox& inbox) { inbox.messages.push_back(**std::move(message)); });
+  Leave([&](Inbox& inbox) {
+    // Peers send within their windows: more only comes if this lane stands still, and is sent
+    // again.
+    if (inbox.messages.size() < kMaxWaiting) inbox.messages.push_back(**std::move(message));
+  });
 }
 
 // A node without a cluster belongs to the one that a peer of its own list speaks for.

@@ -19,6 +19,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/logger.h"
@@ -101,7 +102,15 @@ class Host {
   // The same as a task of the raft lane: for what a disk did, which is not known before it has
   // taken its time, in virtual time too.
   template <typename F>
-  void Hand(F into_inbox);
+  void Hand(F into_inbox) {
+    parts_.raft->Post([this, into_inbox = std::move(into_inbox)]() mutable {
+      {
+        std::lock_guard lock(inbox_mutex_);
+        into_inbox(inbox_);
+      }
+      Pump();
+    });
+  }
   void Receive(const NodeId& from, FrameClass frame_class, std::string frame);
   bool BelongsHere(const NodeId& from, const Opened& opened);
   absl::Status LimitsAllow(size_t command_bytes) const;

@@ -233,7 +233,8 @@ void Host::DoFetch(const raft::FetchEntries& fetch) {
       Fail(records.status());
       return;
     }
-    Leave([&](Inbox& inbox) { inbox.reads.push_back(std::move(read)); });
+    Hand(
+        [read = std::move(read)](Inbox& inbox) mutable { inbox.reads.push_back(std::move(read)); });
   });
 }
 

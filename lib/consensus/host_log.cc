@@ -45,7 +45,7 @@ void Host::MaybeCut(MonoTime now) {
   if (through <= cut_asked_ || sizes_.BytesThrough(through) < kCutStepBytes) return;
   cut_asked_ = through;
   writer_.CutBefore(parts_.group, through.Next(),
-                    [this, through] { Leave([through](Inbox& inbox) { inbox.cut = through; }); });
+                    [this, through] { Hand([through](Inbox& inbox) { inbox.cut = through; }); });
 }
 
 bool Host::HasData() const {
@@ -120,7 +120,7 @@ void Host::MaybeFound() {
       Fail(told);
       return;
     }
-    Leave([](Inbox& inbox) { inbox.founded = true; });
+    Hand([](Inbox& inbox) { inbox.founded = true; });
   });
   parts_.transport->SetClusterId(std::move(cluster_id));
 }

@@ -1,3 +1,4 @@
+// See ledger.h, where the records are described.
 #include "consensus/ledger.h"
 
 #include <algorithm>

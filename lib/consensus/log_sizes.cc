@@ -1,3 +1,4 @@
+// See log_sizes.h.
 #include "consensus/log_sizes.h"
 
 #include <algorithm>

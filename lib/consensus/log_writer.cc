@@ -1,3 +1,4 @@
+// See log_writer.h. One write is under way at a time; all that waits goes into the next.
 #include "consensus/log_writer.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// See owned_parts.h. Everything is closed in the opposite order.
 #include "consensus/owned_parts.h"
 
 #include <algorithm>

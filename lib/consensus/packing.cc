@@ -1,3 +1,4 @@
+// See packing.h, where the format is described.
 #include "consensus/packing.h"
 
 #include <utility>

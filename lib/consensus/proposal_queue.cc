@@ -1,3 +1,4 @@
+// See proposal_queue.h.
 #include "consensus/proposal_queue.h"
 
 #include <utility>
@@ -31,7 +32,7 @@ std::optional<PackedProposal> ProposalQueue::Take() {
       alone = next.alone;
       bytes += more;
       queued_bytes_ -= more;
-      taken.command_bytes += next.command.size();
+      taken.weight += CommandWeight(next.command.size());
       commands.push_back(std::move(next.command));
       taken.waiting.push_back(std::move(next.done));
       queue_.pop_front();

@@ -22,8 +22,11 @@ using ProposeDone = Completion<absl::StatusOr<Applied>>;
 struct PackedProposal {
   SharedBuffer entry;
   std::vector<ProposeDone> waiting;
-  size_t command_bytes = 0;
+  size_t weight = 0;  // of its commands
 };
+
+// What a command that waits or is under way costs: its bytes, and what stands around them.
+inline size_t CommandWeight(size_t bytes) { return bytes + 64; }
 
 struct PackingLimits {
   size_t batch_bytes = 0;  // an entry of several commands is no larger

@@ -1,3 +1,4 @@
+// See recovery.h: each step refuses with a sentence what the one before it does not explain.
 #include "consensus/recovery.h"
 
 #include <fmt/format.h>

@@ -139,6 +139,7 @@ absl::Status Store(absl::StatusOr<T> value, std::optional<T>& out) {
   return value.status();
 }
 
+// One row a field.
 const std::map<std::string_view, Reader>& Readers() {
   static const auto& readers = *new std::map<std::string_view, Reader>{
       {"id",

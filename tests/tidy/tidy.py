@@ -54,6 +54,7 @@ BANNED = [
     (r"\bthrow\b", ("lib/",), (), "absl::Status"),
 ]
 FILE_LIMIT = 500
+TEST_FILE_LIMIT = 620
 FUNCTION_LIMIT = 70
 # What was longer when it was measured, and may only shrink: "path" or "path:function" -> lines.
 RATCHET_FILE = "ratchet.txt"
@@ -171,7 +172,7 @@ def function_lengths(code):
 
 
 def check_lengths(path, lines, code, ratchet, findings):
-    limit = ratchet.get(path, FILE_LIMIT)
+    limit = ratchet.get(path, TEST_FILE_LIMIT if path.startswith("tests/") else FILE_LIMIT)
     if len(lines) > limit:
         findings.add(path, 1, f"has {len(lines)} lines, more than {limit}: one idea a file")
     if path.startswith("tests/"):

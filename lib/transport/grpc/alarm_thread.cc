@@ -1,3 +1,4 @@
+// See alarm_thread.h.
 #include "transport/grpc/alarm_thread.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// See greeting.h: the rules of the handshake, one sentence for each refusal.
 #include "transport/grpc/greeting.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// See outbound_queue.h.
 #include "transport/grpc/outbound_queue.h"
 
 #include <utility>

@@ -1,3 +1,4 @@
+// See peer_link.h. Everything here runs on threads of gRPC or the alarm thread, under one mutex.
 #include "transport/grpc/peer_link.h"
 
 #include <grpcpp/grpcpp.h>
