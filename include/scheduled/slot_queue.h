@@ -55,8 +55,9 @@ class SlotQueue {
  public:
   static std::unique_ptr<SlotQueue> InMemory(SlotQueueOptions options = {});
   // Opens or creates a queue in a directory of its own, whose parent must exist. What Add and
-  // Remove acknowledged survives. kFailedPrecondition: `dir` holds something else; else the store's
-  // error.
+  // Remove acknowledged survives. kFailedPrecondition: the directory cannot be made;
+  // kInvalidArgument: options; kDataLoss: it is damaged, or holds something else; else as the disk
+  // says.
   static absl::StatusOr<std::unique_ptr<SlotQueue>> Open(const std::string& dir,
                                                          SlotQueueOptions options = {});
 

@@ -77,6 +77,12 @@ SlotStore::~SlotStore() {
 absl::Status SlotStore::Load() {
   absl::StatusOr<LogState> log = log_->Load(kGroup);
   if (!log.ok()) return log.status();
+  if (log->hard_state.term < kTerm) {
+    LogWrite write;
+    write.group = kGroup;
+    write.hard_state = HardState{.term = kTerm, .vote = std::nullopt};
+    if (absl::Status status = log_->Write({&write, 1}); !status.ok()) return status;
+  }
   absl::StatusOr<LogPosition> applied = ReadApplied(*tables_);
   if (!applied.ok()) return applied.status();
   absl::StatusOr<uint64_t> entries = ReadEntries(*tables_);
