@@ -126,6 +126,10 @@ class Machine : public StateMachine {
     std::lock_guard lock(mutex_);
     return commands_;
   }
+  size_t command_count() const {
+    std::lock_guard lock(mutex_);
+    return commands_.size();
+  }
   std::vector<size_t> calls() const {
     std::lock_guard lock(mutex_);
     return calls_;

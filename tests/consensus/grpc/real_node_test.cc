@@ -27,8 +27,8 @@ using std::chrono::steady_clock;
 class TempDir {
  public:
   TempDir() {
-    char pattern[] = "/tmp/scheduled-consensus-XXXXXX";
-    path_ = mkdtemp(pattern);
+    path_ = std::filesystem::temp_directory_path() / "scheduled-consensus-XXXXXX";
+    REQUIRE(mkdtemp(path_.data()) != nullptr);
   }
   ~TempDir() { std::filesystem::remove_all(path_); }
   std::string operator/(const std::string& name) const { return path_ + "/" + name; }

@@ -1,0 +1,288 @@
+// The parts of a host that stand alone: packing, the queue before it, envelopes, the ledger, sizes
+// of the log, and who may found a cluster.
+#include <catch2/catch.hpp>
+#include <string>
+#include <vector>
+
+#include "base/random.h"
+#include "consensus/bootstrap.h"
+#include "consensus/envelope.h"
+#include "consensus/ledger.h"
+#include "consensus/log_sizes.h"
+#include "consensus/packing.h"
+#include "consensus/proposal_queue.h"
+#include "raft/codec.h"
+#include "storage/memory_log_store.h"
+
+namespace scheduled {
+namespace {
+
+// --- Packing ------------------------------------------------------------------------------------
+
+std::vector<std::string> Unpack(std::string_view entry) {
+  auto reader = PackedReader::Open(entry);
+  REQUIRE(reader.ok());
+  std::vector<std::string> commands;
+  for (uint32_t i = 0; i < reader->count(); ++i) commands.emplace_back(reader->Next());
+  return commands;
+}
+
+TEST_CASE("what is packed comes out again, empty commands included") {
+  const std::vector<std::string> commands = {"one", "", std::string(70000, 'x'), "four"};
+  const SharedBuffer entry = Pack(commands, /*alone=*/false);
+  CHECK(Unpack(entry.view()) == commands);
+  CHECK_FALSE(PackedReader::Open(entry.view())->alone());
+  const std::vector<std::string> lone = {"alone"};
+  CHECK(PackedReader::Open(Pack(lone, true).view())->alone());
+}
+
+TEST_CASE("a packed entry has the bytes that its comment says") {
+  const std::vector<std::string> commands = {"ab", "c"};
+  CHECK(Pack(commands, false).view() == std::string_view("\x10\0\0\0\x02\0\0\0\x02\0\0\0\x01"
+                                                         "abc",
+                                                         16));
+}
+
+TEST_CASE("no damage to a packed entry goes further than an error") {
+  const std::vector<std::string> commands = {"one", "two", "three"};
+  const std::string good(Pack(commands, false).view());
+  for (size_t size = 0; size < good.size(); ++size) {
+    CHECK_FALSE(PackedReader::Open(std::string_view(good).substr(0, size)).ok());
+  }
+  CHECK_FALSE(PackedReader::Open(good + "x").ok());
+  Random random(1);
+  for (int i = 0; i < 20000; ++i) {
+    std::string bad = good;
+    for (int flips = 0; flips < 3; ++flips) {
+      bad[random.Uniform(bad.size())] = static_cast<char>(random.Uniform(256));
+    }
+    auto reader = PackedReader::Open(bad);
+    if (!reader.ok()) continue;
+    size_t total = 0;
+    for (uint32_t c = 0; c < reader->count(); ++c) total += reader->Next().size();
+    CHECK(total + kPackedHeaderBytes + reader->count() * kPackedCommandBytes == bad.size());
+  }
+  std::string newer = good;
+  newer[0] = 0x20;
+  CHECK(PackedReader::Open(newer).status().code() == absl::StatusCode::kUnimplemented);
+}
+
+// --- The queue before packing -------------------------------------------------------------------
+
+void Push(ProposalQueue& queue, std::string command, bool alone = false) {
+  ProposeDone done = [](absl::StatusOr<Applied>) {};
+  REQUIRE(queue.Push(command, done, {.alone = alone}).ok());
+}
+
+std::vector<std::vector<std::string>> TakeAll(ProposalQueue& queue) {
+  std::vector<std::vector<std::string>> entries;
+  while (auto taken = queue.Take()) {
+    entries.push_back(Unpack(taken->entry.view()));
+    CHECK(taken->waiting.size() == entries.back().size());
+  }
+  return entries;
+}
+
+TEST_CASE("the queue fills entries up to their limits, in order") {
+  using Entries = std::vector<std::vector<std::string>>;
+  SECTION("commands") {
+    ProposalQueue queue({.batch_bytes = 1000, .batch_commands = 2});
+    for (const char* command : {"a", "b", "c", "d", "e"}) Push(queue, command);
+    CHECK(queue.HasFullEntry());
+    CHECK(TakeAll(queue) == Entries{{"a", "b"}, {"c", "d"}, {"e"}});
+    CHECK(queue.empty());
+    CHECK_FALSE(queue.HasFullEntry());
+  }
+  SECTION("bytes") {
+    const size_t room = kPackedHeaderBytes + 2 * (kPackedCommandBytes + 10);
+    ProposalQueue queue({.batch_bytes = room, .batch_commands = 100});
+    const std::string ten(10, 'x');
+    const std::string large(100, 'y');
+    for (const std::string& command : {ten, ten, ten, large, ten}) Push(queue, command);
+    CHECK(TakeAll(queue) == Entries{{ten, ten}, {ten}, {large}, {ten}});
+  }
+  SECTION("alone") {
+    ProposalQueue queue({.batch_bytes = 1000, .batch_commands = 100});
+    Push(queue, "a");
+    Push(queue, "lone", true);
+    Push(queue, "lone too", true);
+    Push(queue, "b");
+    Push(queue, "c");
+    CHECK(TakeAll(queue) == Entries{{"a"}, {"lone"}, {"lone too"}, {"b", "c"}});
+  }
+}
+
+TEST_CASE("a closed queue gives out what waits, and refuses with the reason") {
+  ProposalQueue queue({.batch_bytes = 1000, .batch_commands = 100});
+  Push(queue, "a");
+  CHECK(queue.Close(absl::UnavailableError("gone")).size() == 1);
+  std::string command = "b";
+  ProposeDone done = [](absl::StatusOr<Applied>) {};
+  CHECK(queue.Push(command, done, {}).message() == "gone");
+  CHECK(command == "b");
+  CHECK(done != nullptr);
+}
+
+// --- Envelopes ----------------------------------------------------------------------------------
+
+TEST_CASE("an envelope carries kind and cluster, and gives the content back") {
+  const std::string cluster(16, 'c');
+  for (const std::string& id : {cluster, std::string()}) {
+    std::string frame = "content";
+    Seal(EnvelopeKind::kCutHint, id, &frame);
+    const auto opened = Unseal(&frame);
+    REQUIRE(opened.has_value());
+    CHECK(opened->kind == EnvelopeKind::kCutHint);
+    CHECK(opened->cluster_id == id);
+    CHECK(frame == "content");
+  }
+  std::string tiny(16, '\1');
+  CHECK_FALSE(Unseal(&tiny).has_value());
+  std::string unknown(17, '\x09');
+  CHECK_FALSE(Unseal(&unknown).has_value());
+}
+
+TEST_CASE("the host's own messages decode to what was encoded, and to nothing else") {
+  CHECK(DecodeAskData(EncodeAskData(raft::DiskId(7))) == raft::DiskId(7));
+  const auto answer = DecodeTellData(EncodeTellData({raft::DiskId(9), true}));
+  REQUIRE(answer.has_value());
+  CHECK(answer->disk == raft::DiskId(9));
+  CHECK(answer->has_data);
+  CHECK(DecodeCutHint(EncodeCutHint(LogIndex(5))) == LogIndex(5));
+  CHECK_FALSE(DecodeAskData("short").has_value());
+  CHECK_FALSE(DecodeTellData(std::string(9, '\x02')).has_value());
+  CHECK_FALSE(DecodeCutHint(std::string(9, 'x')).has_value());
+}
+
+// --- The ledger ---------------------------------------------------------------------------------
+
+raft::Configuration Voters(const std::vector<std::string>& names) {
+  raft::Configuration configuration;
+  for (const std::string& name : names) configuration.voters.push_back({NodeId(name), "", {}});
+  return configuration;
+}
+
+LogWrite Entry(uint64_t index, uint64_t term, const raft::Configuration* configuration) {
+  LogWrite write;
+  write.group = GroupId(1);
+  write.hard_state = HardState{Term(term), std::nullopt};
+  write.entries.push_back(
+      {Term(term), LogIndex(index),
+       static_cast<uint8_t>(configuration ? raft::EntryKind::kConfiguration
+                                          : raft::EntryKind::kCommand),
+       SharedBuffer(configuration ? raft::EncodeConfiguration(*configuration) : "command")});
+  return write;
+}
+
+TEST_CASE("the ledger follows the log: configurations come, go with a truncation, and stay") {
+  MemoryLogStore store;
+  auto ledger = Ledger::Load(&store, GroupId(1));
+  REQUIRE(ledger.ok());
+  CHECK(ledger->cluster_id().empty());
+  const std::vector<LogWrite> identity = {
+      ledger->RecordIdentity(NodeId("a"), std::string(16, 'c'))};
+  REQUIRE(store.Write(identity).ok());
+  const raft::Configuration one = Voters({"a"}), two = Voters({"a", "b"}),
+                            three = Voters({"a", "b", "c"});
+  const auto write = [&](LogWrite own) {
+    std::vector<LogWrite> writes;
+    ledger->Follow(own, &writes);
+    writes.push_back(std::move(own));
+    REQUIRE(store.Write(writes).ok());
+  };
+  const auto check = [&](const std::vector<raft::ConfigurationAt>& expected) {
+    CHECK(ledger->configurations() == expected);
+    const auto loaded = Ledger::Load(&store, GroupId(1));
+    REQUIRE(loaded.ok());
+    CHECK(loaded->configurations() == expected);
+    CHECK(loaded->node() == NodeId("a"));
+    CHECK(loaded->cluster_id() == std::string(16, 'c'));
+  };
+  write(Entry(1, 1, &one));
+  write(Entry(2, 1, nullptr));
+  write(Entry(3, 2, &two));
+  check({{LogIndex(1), one}, {LogIndex(3), two}});
+  LogWrite instead = Entry(2, 5, &three);
+  instead.truncate_from = LogIndex(2);
+  write(std::move(instead));
+  check({{LogIndex(1), one}, {LogIndex(2), three}});
+  LogWrite cut = Entry(2, 6, nullptr);
+  cut.truncate_from = LogIndex(2);
+  write(std::move(cut));
+  check({{LogIndex(1), one}});
+  // An entry that is cut from the log is not forgotten here.
+  REQUIRE(store.CutBefore(GroupId(1), LogIndex(2)).ok());
+  check({{LogIndex(1), one}});
+}
+
+// --- Sizes --------------------------------------------------------------------------------------
+
+TEST_CASE("sizes of the log agree with a plain list, to within one range") {
+  Random random(5);
+  LogSizes sizes;
+  std::vector<uint64_t> plain;  // of entries first + i
+  uint64_t first = 1;
+  const auto total = [&] {
+    uint64_t sum = 0;
+    for (const uint64_t bytes : plain) sum += bytes;
+    return sum;
+  };
+  for (int step = 0; step < 5000; ++step) {
+    const uint64_t last = first + plain.size() - 1;
+    const uint64_t roll = random.Uniform(100);
+    if (roll < 80 || plain.size() < 10) {
+      plain.push_back(1000 + random.Uniform(1000));
+      sizes.Append({LogIndex(last + 1), LogIndex(last + 1), plain.back()});
+    } else if (roll < 90) {
+      const uint64_t from = last - random.Uniform(5);
+      sizes.TruncateFrom(LogIndex(from));
+      plain.resize(from - first);
+    } else {
+      const uint64_t through = first + random.Uniform(5);
+      CHECK(sizes.BytesThrough(LogIndex(through)) <= sizes.total());
+      sizes.CutThrough(LogIndex(through));
+      plain.erase(plain.begin(), plain.begin() + static_cast<ptrdiff_t>(through - first + 1));
+      first = through + 1;
+    }
+    const int64_t off = static_cast<int64_t>(sizes.total()) - static_cast<int64_t>(total());
+    CHECK(std::abs(off) < (int64_t{512} << 10));
+  }
+  const uint64_t last = first + plain.size() - 1;
+  CHECK(sizes.BytesThrough(LogIndex(last)) == sizes.total());
+  sizes.CutThrough(LogIndex(last));
+  CHECK(sizes.total() == 0);
+}
+
+// --- Founding -----------------------------------------------------------------------------------
+
+TEST_CASE("only the smallest id founds, with a majority of empty nodes and nobody with data") {
+  const std::map<NodeId, std::string> peers = {
+      {NodeId("a"), "1"}, {NodeId("b"), "2"}, {NodeId("c"), "3"}};
+  Bootstrap founder({NodeId("a"), "", raft::DiskId(1)}, peers);
+  CHECK(founder.IsFounder());
+  CHECK_FALSE(founder.MayFound());
+  founder.Answered(NodeId("stranger"), {raft::DiskId(9), false});
+  founder.Answered(NodeId("a"), {raft::DiskId(1), false});
+  CHECK_FALSE(founder.MayFound());
+  founder.Answered(NodeId("b"), {raft::DiskId(2), false});
+  CHECK(founder.MayFound());
+  const raft::Configuration founding = founder.Founding();
+  REQUIRE(founding.voters.size() == 3);
+  CHECK(founding.Find(NodeId("a"))->disk == raft::DiskId(1));
+  CHECK(founding.Find(NodeId("b"))->disk == raft::DiskId(2));
+  CHECK(founding.Find(NodeId("c"))->disk == raft::DiskId(0));
+  CHECK(founding.Find(NodeId("c"))->address == "3");
+  founder.Answered(NodeId("c"), {raft::DiskId(3), true});
+  CHECK_FALSE(founder.MayFound());
+  founder.BeginRound();
+  CHECK_FALSE(founder.FoundData());
+  CHECK_FALSE(founder.MayFound());
+  Bootstrap other({NodeId("b"), "", raft::DiskId(2)}, peers);
+  CHECK_FALSE(other.IsFounder());
+  other.Answered(NodeId("a"), {raft::DiskId(1), false});
+  other.Answered(NodeId("c"), {raft::DiskId(3), false});
+  CHECK_FALSE(other.MayFound());
+}
+
+}  // namespace
+}  // namespace scheduled
