@@ -87,6 +87,9 @@ class Node : private jobs::DispatchObserver {
   // the leadership over and ends every call. Blocks; not from a lane. The node does nothing
   // afterwards.
   void Close(absl::Duration patience);
+  // For a simulator, before it kills the lanes of a node that crashes: nothing that is dropped with
+  // them has a word to say to anybody.
+  void FallSilent() { stopped_ = true; }
 
   // For tests and the simulator, between tasks of a virtual loop.
   void CheckInvariants() const;
@@ -113,7 +116,10 @@ class Node : private jobs::DispatchObserver {
   absl::Status OnClusterId(const std::string& cluster_id);
   TermParts PartsOfTerm();
 
-  bool WaitFor(absl::Duration patience, std::function<bool()> done_on_dispatch);
+  bool WaitFor(absl::Duration patience, std::function<bool()> condition);
+  void OnCloseProgress() {
+    if (close_progress_) close_progress_();
+  }
   void RunOnDispatch(std::function<void()> work);
 
   const NodeOptions options_;
@@ -155,7 +161,8 @@ class Node : private jobs::DispatchObserver {
   std::optional<TermBeginning> beginning_;
   std::unique_ptr<Leader> leader_;
   bool draining_ = false;
-  bool stopped_ = false;  // nothing may reach raft_ any more
+  std::function<void()> close_progress_;  // looks whether what Close waits for has come
+  std::atomic<bool> stopped_{false};      // nothing may reach raft_ any more
 
   std::unique_ptr<RaftNode> raft_;
 };

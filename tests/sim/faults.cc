@@ -40,6 +40,7 @@ FaultPlan FaultPlan::Draw(Random* random, int nodes) {
                                                  absl::Seconds(4), absl::Seconds(10)};
   plan.longest = longest[random->Uniform(longest.size())];
   plan.mad_clocks = random->Chance(1, 3);
+  plan.calm = calm;
   if (calm) return plan;
 
   const auto rate = [random](uint64_t most) {
@@ -85,7 +86,13 @@ Faults::Faults(World* world, FaultPlan plan)
 void Faults::Note(std::string_view what) { world_.Trace("fault", what); }
 
 void Faults::Prepare() {
-  world_.network().SetWeather(plan_.weather);
+  const Weather& weather = plan_.weather;
+  world_.network().SetWeather(weather);
+  const bool slow = weather.slow_by > absl::Milliseconds(500) &&
+                    (weather.slow > 0 || weather.reordered > 0 || weather.doubled > 0);
+  world_.SetHarshWeather(
+      weather.lost > 0 || slow || plan_.pace.stall_per_mille > 0,
+      plan_.pace.stall_per_mille > 0 || plan_.pace.task_cost > absl::ZeroDuration());
   for (int i = 0; i < world_.size(); ++i) {
     world_.machine(i).runtime->SetPace(plan_.pace);
     world_.machine(i).sync->SetPace(plan_.sync_low, plan_.sync_high);
@@ -134,8 +141,12 @@ void Faults::Do(FaultKind kind) {
       Note("connection reset");
       return world_.network().Reset(machine, AnyOther(machine));
     case FaultKind::kPause:
+      world_.BeginHarm();
       world_.Pause(machine);
-      return Later([this, machine] { world_.Resume(machine); });
+      return Later([this, machine] {
+        world_.EndHarm();
+        world_.Resume(machine);
+      });
     case FaultKind::kCrash:
       return DoCrash(machine);
     case FaultKind::kCrashAll:
@@ -152,6 +163,7 @@ void Faults::Do(FaultKind kind) {
       const absl::Duration by = random_.Between(-most, most);
       Note(
           fmt::format("steps the clock of {} by {:.3f} s", it.id.value, absl::ToDoubleSeconds(by)));
+      world_.BeforeClockMove(machine);
       return it.runtime->StepWall(by);
     }
     case FaultKind::kDrift:
@@ -178,8 +190,10 @@ void Faults::DoPartition() {
     }
   };
   set(true);
+  world_.BeginHarm();
   Later([this, set] {
     Note("a cut heals");
+    world_.EndHarm();
     set(false);
   });
 }
@@ -190,12 +204,21 @@ void Faults::DoClog() {
   const auto frame_class = static_cast<FrameClass>(1 + random_.Uniform(SimNetwork::kClasses));
   Note(fmt::format("clogs class {} from {} to {}", static_cast<int>(frame_class),
                    world_.machine(from).id.value, world_.machine(to).id.value));
-  world_.network().Clog(from, to, frame_class, world_.now() + Lasting());
+  const absl::Duration lasting = Lasting();
+  world_.network().Clog(from, to, frame_class, world_.now() + lasting);
+  world_.BeginHarm();
+  world_.After(lasting, [this] {
+    if (!over_) world_.EndHarm();
+  });
 }
 
 void Faults::DoCrash(int machine) {
+  world_.BeginHarm();
   world_.Crash(machine);
-  Later([this, machine] { world_.Boot(machine); });
+  Later([this, machine] {
+    world_.EndHarm();
+    world_.Boot(machine);
+  });
 }
 
 void Faults::DoDrift(int machine) {
@@ -204,6 +227,7 @@ void Faults::DoDrift(int machine) {
   const int64_t wall = plan_.mad_clocks ? random_.Between(int64_t{-50}, int64_t{50}) : mono;
   Note(fmt::format("{}: clocks drift by {} and {} per mille", world_.machine(machine).id.value,
                    mono, wall));
+  world_.BeforeClockMove(machine);
   world_.machine(machine).runtime->SetMonoRate({1000 + mono, 1000});
   world_.machine(machine).runtime->SetWallRate({1000 + wall, 1000});
 }
@@ -234,6 +258,7 @@ void Faults::WatchFailed() {
 void Faults::Heal() {
   over_ = true;
   Note("everything heals");
+  world_.AllHealed();
   world_.network().Heal();
   world_.network().SetWeather({});
   for (int i = 0; i < world_.size(); ++i) {
@@ -241,10 +266,13 @@ void Faults::Heal() {
     machine.sync->Heal();
     machine.sync->SetPace(absl::Microseconds(100), absl::Milliseconds(1));
     machine.runtime->SetPace({});
-    machine.runtime->SetMonoRate({});
-    machine.runtime->SetWallRate({});
-    machine.runtime->SetWallTime(world_.loop().WallNow() +
-                                 random_.Between(absl::ZeroDuration(), absl::Milliseconds(20)));
+    if (world_.clocks_were_moved()) {
+      world_.BeforeClockMove(i);
+      machine.runtime->SetMonoRate({});
+      machine.runtime->SetWallRate({});
+      machine.runtime->SetWallTime(world_.loop().WallNow() +
+                                   random_.Between(absl::ZeroDuration(), absl::Milliseconds(20)));
+    }
     world_.Resume(i);
     if (machine.log->failed() || machine.tables->failed()) world_.Crash(i);
     if (!machine.up() && machine.boot_lane != nullptr) world_.Crash(i);

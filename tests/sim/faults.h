@@ -37,9 +37,12 @@ struct FaultPlan {
   VirtualPace pace;
   absl::Duration sync_low = absl::Microseconds(100);
   absl::Duration sync_high = absl::Milliseconds(1);
+  bool calm = false;
   bool mad_clocks = false;  // steps go beyond the greatest skew that nodes bear
 
   bool Has(FaultKind kind) const { return every[static_cast<int>(kind)] > absl::ZeroDuration(); }
+  // Nothing goes wrong at all.
+  bool IsCalm() const { return calm; }
   std::string ToString() const;
 };
 

@@ -8,6 +8,7 @@
 
 #include "sim/faults.h"
 #include "sim/finding.h"
+#include "sim/jobs_workload.h"
 #include "sim/log_workload.h"
 #include "sim/raft_checks.h"
 #include "sim/world.h"
@@ -20,7 +21,8 @@ namespace {
 constexpr absl::Duration kConvergeWithin = absl::Seconds(120);
 constexpr absl::Duration kLook = absl::Milliseconds(100);
 
-std::unique_ptr<Workload> MakeWorkload(const SeedOptions&, Random random) {
+std::unique_ptr<Workload> MakeWorkload(const SeedOptions& options, Random random, bool calm) {
+  if (options.workload == WorkloadKind::kJobs) return std::make_unique<JobsWorkload>(random, calm);
   return std::make_unique<LogWorkload>(random);
 }
 
@@ -38,7 +40,7 @@ void Converge(World* world, Workload* workload) {
 SeedResult RunSeed(const SeedOptions& options, void (*report)(const std::string&)) {
   Random random(options.seed * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(options.nodes));
   const FaultPlan plan = FaultPlan::Draw(&random, options.nodes);
-  std::unique_ptr<Workload> workload = MakeWorkload(options, random.Fork());
+  std::unique_ptr<Workload> workload = MakeWorkload(options, random.Fork(), plan.IsCalm());
   World world({.seed = random.Next(), .nodes = options.nodes, .trace = options.trace},
               workload.get());
   SetFindingHandler([&](std::string_view what) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
 
@@ -111,12 +112,15 @@ void World::Crash(int number) {
 void World::Pause(int number) {
   if (!machines_[number]->up() || machines_[number]->paused()) return;
   if (tracing()) Trace(machines_[number]->id.value, "is paused");
+  paused_ever_ = true;
+  last_pause_ = now();
   machines_[number]->runtime->Pause();
 }
 
 void World::Resume(int number) {
   if (!machines_[number]->paused()) return;
   if (tracing()) Trace(machines_[number]->id.value, "goes on");
+  last_pause_ = now();
   machines_[number]->runtime->Resume();
 }
 
@@ -138,9 +142,35 @@ void World::AfterEvent() {
   for (const auto& machine : machines_) {
     const std::string& name = machine->id.value;
     if (!lane.starts_with(name) || lane[name.size()] != '/' || !machine->up()) continue;
-    if (std::string_view(lane).substr(name.size() + 1) == "raft") checks_->AfterRaft(*machine);
-    machine->member->CheckInvariants();
+    const std::string_view task = std::string_view(lane).substr(name.size() + 1);
+    if (task == "raft") checks_->AfterRaft(*machine);
+    machine->member->AfterTask(task);
   }
+}
+
+bool World::MayHaveLost(MonoTime since) const {
+  constexpr absl::Duration kAftermath = absl::Seconds(8);
+  return harsh_ || harms_ > 0 || last_harm_ >= since - kAftermath;
+}
+
+absl::Time World::EverShown(const Machine& machine) const {
+  return std::max(machine.ever_shown, machine.runtime->clock().WallNow());
+}
+
+void World::SetHarshWeather(bool harsh, bool lags) {
+  harsh_ = harsh;
+  lags_ = lags;
+}
+
+void World::BeforeClockMove(int number) {
+  clocks_moved_ = true;
+  machines_[number]->ever_shown = EverShown(*machines_[number]);
+}
+
+void World::AllHealed() {
+  harms_ = 0;
+  last_harm_ = last_pause_ = now();
+  harsh_ = false;
 }
 
 void World::Trace(std::string_view who, std::string_view what) {

@@ -30,8 +30,8 @@ class Member {
  public:
   virtual ~Member() = default;
   virtual RaftNode& raft() = 0;
-  // Everything that this life can check of itself between two tasks.
-  virtual void CheckInvariants() {}
+  // What this life can check of itself after a task of `lane`.
+  virtual void AfterTask(std::string_view lane) { (void)lane; }
 };
 
 struct Machine {
@@ -45,6 +45,8 @@ struct Machine {
   std::unique_ptr<SimTableStore> tables;
   std::unique_ptr<Lane> boot_lane;
   std::unique_ptr<Member> member;  // null while it is down, or boots
+  absl::Time ever_shown =
+      absl::InfinitePast();  // the largest reading of its wall clock, once moved
 
   bool up() const { return member != nullptr; }
   bool paused() const { return runtime->paused(); }
@@ -83,6 +85,23 @@ class World {
   // The newest term's leader that is up; -1 if there is none.
   int Leader();
 
+  // ---- What has gone wrong, for checks that depend on it. Told by the faults.
+
+  // Since `since` or shortly before, a node may have died or been cut off so long that its session
+  // was closed.
+  bool MayHaveLost(MonoTime since) const;
+  // Since `since` a process may have stood still between two of its steps.
+  bool MayLag(MonoTime since) const { return lags_ || (paused_ever_ && last_pause_ >= since); }
+  bool clocks_were_moved() const { return clocks_moved_; }
+  // The largest reading that the machine's wall clock has ever had.
+  absl::Time EverShown(const Machine& machine) const;
+  void BeginHarm() { ++harms_, last_harm_ = now(); }
+  void EndHarm() { --harms_, last_harm_ = now(); }
+  // The network or the machines lose heartbeats all the time; nothing of it is left once healed.
+  void SetHarshWeather(bool harsh, bool lags);
+  void BeforeClockMove(int number);
+  void AllHealed();
+
   bool tracing() const { return options_.trace; }
   // One line of what happened, if somebody looks: the caller asks tracing() before it formats.
   void Trace(std::string_view who, std::string_view what);
@@ -110,6 +129,13 @@ class World {
   std::unique_ptr<SimNetwork> network_;
   std::unique_ptr<RaftChecks> checks_;
   uint64_t digest_ = 0;
+  int harms_ = 0;
+  MonoTime last_harm_{INT64_MIN / 2};
+  MonoTime last_pause_;
+  bool paused_ever_ = false;
+  bool harsh_ = false;
+  bool lags_ = false;
+  bool clocks_moved_ = false;
 };
 
 }  // namespace scheduled::sim

@@ -1,0 +1,187 @@
+// See job_history.h; what is checked at the end is in job_history_end.cc.
+#include "sim/job_history.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sim/finding.h"
+
+namespace scheduled::sim {
+namespace {
+
+// A job's own jitter of its retries, and roundings.
+constexpr int64_t kBackoffShare = 85;  // of 100
+
+std::string At(absl::Time time) {
+  return fmt::format("{:.6f}", absl::ToDoubleSeconds(time - absl::FromUnixSeconds(1'780'000'000)));
+}
+
+}  // namespace
+
+JobRecord& JobHistory::Add(const JobId& id) { return jobs_[id.value]; }
+
+JobRecord* JobHistory::Find(const JobId& id) {
+  const auto job = jobs_.find(id.value);
+  return job == jobs_.end() ? nullptr : &job->second;
+}
+
+std::string JobHistory::Name(const JobRecord& job, const Delivery& delivery) const {
+  return fmt::format("job {} run {} attempt {} delivery {} due {} token {:x} on {}",
+                     job.job.id.value, delivery.run_id, delivery.attempt, delivery.delivery,
+                     At(delivery.due), delivery.token, world_.machine(delivery.machine).id.value);
+}
+
+size_t JobHistory::Started(Machine& machine, const RunContext& run) {
+  ++starts_;
+  JobRecord* job = Find(run.job_id);
+  Require(job != nullptr, fmt::format("a run of a job that nobody made: {}", run.job_id.value));
+  const std::optional<JobPlan> plan = JobPlan::FromPayload(run.payload());
+  Require(plan.has_value(), "a payload that nobody made");
+  Delivery now{.run_id = run.run_id,
+               .machine = machine.number,
+               .boot = machine.boots,
+               .attempt = run.attempt,
+               .delivery = run.delivery,
+               .missed = run.missed,
+               .token = run.fencing_token.value,
+               .due = run.due,
+               .start = world_.now(),
+               .version = plan->version};
+  now.time_up = now.start + run.job->timeout;
+  const std::string name = Name(*job, now);
+  if (world_.tracing()) world_.Trace(machine.id.value, "starts " + name);
+  world_.Digest(now.run_id);
+  world_.Digest(now.token * 64 + static_cast<uint64_t>(now.attempt));
+  CheckWho(*job, now, name);
+  CheckTime(*job, now, machine, name);
+  CheckStopped(*job, now, name);
+  CheckTokens(*job, now, name);
+  CheckAgain(*job, now, name);
+  job->deliveries.push_back(std::move(now));
+  return job->deliveries.size() - 1;
+}
+
+void JobHistory::Ended(const JobId& id, size_t number, const RunResult& result) {
+  Delivery& delivery = Find(id)->deliveries[number];
+  delivery.end = world_.now();
+  delivery.result = result.status;
+  delivery.uncounted = result.uncounted;
+  if (world_.tracing()) {
+    world_.Trace(world_.machine(delivery.machine).id.value,
+                 fmt::format("ends job {} run {} attempt {}: {}", id.value, delivery.run_id,
+                             delivery.attempt, result.status.ToString()));
+  }
+}
+
+void JobHistory::CheckWho(const JobRecord& job, const Delivery& now,
+                          const std::string& name) const {
+  Require(job.known != Known::kRefused, "a job that was refused runs: " + name);
+  Require(now.version <= job.newest_version, "a payload that was never asked for: " + name);
+}
+
+void JobHistory::CheckTime(const JobRecord& job, const Delivery& now, const Machine& machine,
+                           const std::string& name) const {
+  if (!job.triggered) {
+    Require(now.due <= world_.EverShown(machine),
+            fmt::format("early by {:.6f} s: {}",
+                        absl::ToDoubleSeconds(now.due - world_.EverShown(machine)), name));
+    // What the client asked for, where nothing has moved it since.
+    if (job.job.timestamp && job.newest_version == 1) {
+      Require(*job.job.timestamp <= now.due, "due before it was asked for: " + name);
+    }
+  }
+  if (!world_.clocks_were_moved() && now.attempt > 1) {
+    for (const Delivery& before : job.deliveries) {
+      if (before.run_id != now.run_id || before.attempt != now.attempt - 1 || before.uncounted) {
+        continue;
+      }
+      absl::Duration wait = job.job.retry.initial;
+      for (int i = 2; i < now.attempt; ++i) wait *= job.job.retry.factor;
+      wait = std::min(wait, job.job.retry.maximum) * kBackoffShare / 100;
+      const MonoTime ended = std::min(before.end, before.time_up);
+      Require(now.start >= ended + wait || now.version != before.version,
+              "retried before its wait was over: " + name);
+    }
+  }
+}
+
+void JobHistory::CheckStopped(const JobRecord& job, const Delivery& now,
+                              const std::string& name) const {
+  const bool stopped =
+      job.known == Known::kCancelled || job.known == Known::kDeleted || job.known == Known::kPaused;
+  Require(
+      !stopped || now.due <= job.stopped_wall,
+      fmt::format("runs after its stop was acknowledged at {:.6f} (state {}): {}",
+                  static_cast<double>(job.stopped.nanos) / 1e9, static_cast<int>(job.known), name));
+  Require(
+      job.known == Known::kUnsure || now.version >= job.least_version ||
+          now.due <= job.replaced_wall,
+      fmt::format("runs version {} after version {} was acknowledged at {:.6f}: {}", now.version,
+                  job.least_version, static_cast<double>(job.replaced.nanos) / 1e9, name));
+}
+
+void JobHistory::CheckTokens(const JobRecord& job, const Delivery& now, const std::string& name) {
+  const auto run = runs_.try_emplace(now.run_id, job.job.id.value, now.due).first;
+  Require(run->second.first == job.job.id.value, "one run id for two jobs: " + name);
+  Require(
+      run->second.second == now.due || job.triggered,
+      fmt::format("one run id for two occurrences, {} before: {}", At(run->second.second), name));
+  const bool fresh = tokens_.try_emplace({job.job.id.value, now.token}, now.run_id).second;
+  Require(fresh, "a token comes twice: " + name);
+  for (const Delivery& before : job.deliveries) {
+    if (!job.disturbed) {
+      Require(before.due != now.due || before.run_id == now.run_id,
+              fmt::format("two runs of one occurrence, {} before: {}", before.run_id, name));
+    }
+    if (before.run_id != now.run_id) continue;
+    // A start that a paused process makes late is what tokens are for.
+    const bool later = now.attempt > before.attempt || now.delivery > before.delivery;
+    Require(!later || now.token > before.token, "a later delivery has a smaller token: " + name);
+    Require(now.token > before.token || world_.MayLag(before.start),
+            fmt::format("started with a smaller token than {:x}: {}", before.token, name));
+  }
+}
+
+void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std::string& name) {
+  const Delivery* before = nullptr;
+  int attempts = 0;
+  for (const Delivery& each : job.deliveries) {
+    if (each.run_id != now.run_id) continue;
+    before = &each;
+    attempts = std::max(attempts, each.attempt);
+  }
+  if (before == nullptr) return;
+  ++restarts_;
+  Require(now.attempt <= attempts + 1, "an attempt was left out: " + name);
+  if (world_.MayHaveLost(before->start)) return;
+  const bool over = before->end < MonoTime::Infinite() || world_.now() >= before->time_up;
+  Require(over, "started again while it runs, and its node was always there: " + name);
+  const bool failed = world_.now() >= before->time_up || !before->result.ok();
+  Require(failed, "started again after it had completed, and its node was always there: " + name);
+  if (before->uncounted) {
+    Require(now.attempt == before->attempt, "an attempt that was sent back was counted: " + name);
+  } else {
+    Require(now.attempt == before->attempt + 1,
+            "started again without a new attempt, and its node was always there: " + name);
+  }
+}
+
+void JobHistory::NoteStopped(JobRecord* job) {
+  job->stopped = world_.now();
+  job->stopped_wall = absl::InfinitePast();
+  for (int i = 0; i < world_.size(); ++i) {
+    job->stopped_wall = std::max(job->stopped_wall, world_.EverShown(world_.machine(i)));
+  }
+}
+
+void JobHistory::NoteReplaced(JobRecord* job, int version) {
+  job->replaced = world_.now();
+  job->least_version = version;
+  job->replaced_wall = absl::InfinitePast();
+  for (int i = 0; i < world_.size(); ++i) {
+    job->replaced_wall = std::max(job->replaced_wall, world_.EverShown(world_.machine(i)));
+  }
+}
+
+}  // namespace scheduled::sim

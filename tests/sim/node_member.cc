@@ -1,0 +1,37 @@
+// See node_member.h.
+#include "sim/node_member.h"
+
+#include <utility>
+
+#include "sim/sim_executor.h"
+
+namespace scheduled::sim {
+
+absl::StatusOr<std::unique_ptr<NodeMember>> NodeMember::Open(World* world, Machine* machine,
+                                                             JobHistory* history,
+                                                             const NodeSettings& settings) {
+  NodeOptions options;
+  options.node_id = machine->id;
+  options.peers = world->peers();
+  options.boot = BootCounter(machine->boots);
+  options.log = world->LogSinkOf(machine->number);
+  options.request_timeout = settings.request_timeout;
+  NodeParts parts;
+  parts.runtime = machine->runtime.get();
+  parts.log_store = machine->log.get();
+  parts.tables = machine->tables.get();
+  parts.disk = machine->disk;
+  if (world->size() > 1) parts.transport = world->network().NewTransport(machine->number);
+  absl::StatusOr<std::unique_ptr<Node>> node = Node::Open(std::move(options), std::move(parts));
+  if (!node.ok()) return node.status();
+  absl::Status registered = (*node)->Register(
+      kExecutor, std::make_unique<SimExecutor>(world, machine, history, settings.capacity));
+  if (!registered.ok()) return registered;
+  return std::unique_ptr<NodeMember>(new NodeMember(*std::move(node)));
+}
+
+void NodeMember::AfterTask(std::string_view lane) {
+  if (lane == "dispatch") node_->CheckInvariants();
+}
+
+}  // namespace scheduled::sim

@@ -1,0 +1,42 @@
+// A whole scheduler node on a simulated machine: the production Node with Raft, tables, dispatcher,
+// sessions and worker, over the machine's disk and the simulated network. Only its executor is the
+// simulation's own.
+#ifndef SCHEDULED_TESTS_SIM_NODE_MEMBER_H_
+#define SCHEDULED_TESTS_SIM_NODE_MEMBER_H_
+
+#include <memory>
+
+#include "scheduler/node.h"
+#include "sim/job_history.h"
+#include "sim/world.h"
+
+namespace scheduled::sim {
+
+// The name under which every node registers its executor.
+inline constexpr const char* kExecutor = "work";
+
+// What a seed draws for all its nodes.
+struct NodeSettings {
+  int capacity = 64;
+  absl::Duration request_timeout = absl::Seconds(3);
+};
+
+class NodeMember final : public Member {
+ public:
+  static absl::StatusOr<std::unique_ptr<NodeMember>> Open(World* world, Machine* machine,
+                                                          JobHistory* history,
+                                                          const NodeSettings& settings);
+
+  RaftNode& raft() override { return node_->raft(); }
+  Node& node() { return *node_; }
+  void AfterTask(std::string_view lane) override;
+
+ private:
+  explicit NodeMember(std::unique_ptr<Node> node) : node_(std::move(node)) {}
+
+  std::unique_ptr<Node> node_;
+};
+
+}  // namespace scheduled::sim
+
+#endif  // SCHEDULED_TESTS_SIM_NODE_MEMBER_H_
