@@ -26,7 +26,7 @@ constexpr size_t kSmallBody = 1000;
 // A connection is not used for ever, or a name that moved would never be asked again.
 constexpr long kMaxConnectionSeconds = 600;
 // Answers are short; curl's default of 16 KiB is held by every handle in use.
-constexpr long kReceiveBuffer = 4096;
+constexpr long kReceiveBuffer = 1024;
 
 template <typename T>
 void Set(CURL* easy, CURLoption option, T value) {

@@ -117,7 +117,7 @@ absl::StatusOr<std::string> BuildBody(const RunContext& run, absl::Time now) {
   return body;
 }
 
-absl::StatusOr<Request> BuildRequest(const RunContext& run, absl::Time now, const Signer& signer) {
+absl::StatusOr<Request> BuildRequest(const RunContext& run, absl::Time now, Signer& signer) {
   const WebhookTarget& target = run.job->webhook;
   absl::Status status = CheckTarget(run);
   if (!status.ok()) return status;

@@ -38,7 +38,7 @@ struct Request {
 };
 
 // kInvalidArgument: this run can never be sent (method, headers, secret or payload).
-absl::StatusOr<Request> BuildRequest(const RunContext& run, absl::Time now, const Signer& signer);
+absl::StatusOr<Request> BuildRequest(const RunContext& run, absl::Time now, Signer& signer);
 
 // The parts, for tests.
 absl::StatusOr<std::string> BuildBody(const RunContext& run, absl::Time now);

@@ -4,8 +4,6 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
-#include <memory>
-
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -28,24 +26,26 @@ absl::StatusOr<std::string> KeyOf(std::string_view secret) {
 
 }  // namespace
 
-Signer::Signer() : hmac_(EVP_MAC_fetch(nullptr, "HMAC", nullptr)) {
-  SCHEDULED_ASSERT(hmac_ != nullptr, "OpenSSL offers HMAC");
+Signer::Signer() {
+  EVP_MAC* algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  SCHEDULED_ASSERT(algorithm != nullptr, "OpenSSL offers HMAC");
+  hmac_ = EVP_MAC_CTX_new(algorithm);
+  EVP_MAC_free(algorithm);
+  SCHEDULED_ASSERT(hmac_ != nullptr, "memory for a signature");
+  char digest[] = "SHA256";
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+                                   OSSL_PARAM_construct_end()};
+  const int ok = EVP_MAC_CTX_set_params(hmac_, parameters);
+  SCHEDULED_ASSERT(ok == 1, "OpenSSL offers SHA-256");
 }
 
-Signer::~Signer() { EVP_MAC_free(hmac_); }
+Signer::~Signer() { EVP_MAC_CTX_free(hmac_); }
 
-absl::StatusOr<std::string> Signer::Sign(std::string_view secret,
-                                         const SignedMessage& message) const {
+absl::StatusOr<std::string> Signer::Sign(std::string_view secret, const SignedMessage& message) {
   SCHEDULED_ASSERT(!secret.empty(), "there is a secret to sign with");
   const absl::StatusOr<std::string> key = KeyOf(secret);
   if (!key.ok()) return key.status();
 
-  const std::unique_ptr<EVP_MAC_CTX, decltype(&EVP_MAC_CTX_free)> context(EVP_MAC_CTX_new(hmac_),
-                                                                          &EVP_MAC_CTX_free);
-  SCHEDULED_ASSERT(context != nullptr, "memory for a signature");
-  char digest_name[] = "SHA256";
-  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string("digest", digest_name, 0),
-                                   OSSL_PARAM_construct_end()};
   const auto bytes = [](std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
   };
@@ -53,10 +53,10 @@ absl::StatusOr<std::string> Signer::Sign(std::string_view secret,
                                         ".", message.timestamp, ".");
   unsigned char mac[EVP_MAX_MD_SIZE];
   size_t size = 0;
-  const bool ok = EVP_MAC_init(context.get(), bytes(*key), key->size(), parameters) == 1 &&
-                  EVP_MAC_update(context.get(), bytes(head), head.size()) == 1 &&
-                  EVP_MAC_update(context.get(), bytes(message.body), message.body.size()) == 1 &&
-                  EVP_MAC_final(context.get(), mac, &size, sizeof(mac)) == 1;
+  const bool ok = EVP_MAC_init(hmac_, bytes(*key), key->size(), nullptr) == 1 &&
+                  EVP_MAC_update(hmac_, bytes(head), head.size()) == 1 &&
+                  EVP_MAC_update(hmac_, bytes(message.body), message.body.size()) == 1 &&
+                  EVP_MAC_final(hmac_, mac, &size, sizeof(mac)) == 1;
   SCHEDULED_ASSERT(ok, "HMAC-SHA256 works");
   return absl::StrCat(
       "v1,", absl::Base64Escape(absl::string_view(reinterpret_cast<const char*>(mac), size)));

@@ -5,13 +5,12 @@
 #define SCHEDULED_LIB_EXECUTOR_WEBHOOK_SIGNATURE_H_
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
 
-struct evp_mac_st;
+struct evp_mac_ctx_st;
 
 namespace scheduled::webhook {
 
@@ -22,7 +21,7 @@ struct SignedMessage {
   std::string_view body;
 };
 
-// Holds OpenSSL's algorithm, whose look-up costs more than a signature. One thread at a time.
+// Holds OpenSSL's algorithm ready, whose look-up costs more than a signature. One thread at a time.
 class Signer {
  public:
   Signer();
@@ -32,10 +31,10 @@ class Signer {
 
   // The value of the webhook-signature header. kInvalidArgument: what follows "whsec_" is not
   // base64 of at least one byte. Precondition: `secret` is not empty.
-  absl::StatusOr<std::string> Sign(std::string_view secret, const SignedMessage& message) const;
+  absl::StatusOr<std::string> Sign(std::string_view secret, const SignedMessage& message);
 
  private:
-  evp_mac_st* hmac_;  // owned
+  evp_mac_ctx_st* hmac_;  // owned; HMAC-SHA256, keyed anew for each signature
 };
 
 }  // namespace scheduled::webhook

@@ -56,7 +56,7 @@ class WebhookDelivery final : public Executor {
   const std::shared_ptr<Inbox> inbox_;
 
   // Used by the I/O thread alone.
-  const Signer signer_;
+  Signer signer_;
   CurlEngine engine_;
   Hosts hosts_;
   Hosts::Work work_;  // asked for by hosts_, not yet done; empty between two events

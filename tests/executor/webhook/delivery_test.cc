@@ -158,6 +158,11 @@ TEST_CASE("of a long answer the first KiB is recorded, and it is not read to its
   CHECK(result.status.ok());
   CHECK(result.http_status == 200);
   CHECK(result.response == std::string(1024, 'b'));
+
+  // The handle is used again, and what it knew of the long answer is not.
+  const std::string head = "HTTP/1.1 200 Said\r\nContent-Length: 1000\r\n\r\n";
+  receiver.Next({.body = std::string(1000, 'c'), .stall_after = head.size(), .close = true});
+  CHECK(Deliver(*executor, To(receiver.Url())).error_type == "connection_error");
 }
 
 TEST_CASE("no answer in time is a timeout") {

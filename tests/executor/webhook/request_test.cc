@@ -23,6 +23,11 @@ Job JobWith(std::string payload, WebhookTarget target = {}) {
   return job;
 }
 
+absl::StatusOr<Request> Build(const FakeRun& run) {
+  Signer signer;
+  return BuildRequest(*run.context, kNow, signer);
+}
+
 std::string BodyOf(const FakeRun& run) {
   const absl::StatusOr<std::string> body = BuildBody(*run.context, kNow);
   INFO(body.status());
@@ -32,7 +37,7 @@ std::string BodyOf(const FakeRun& run) {
 }
 
 std::vector<std::string> HeadersOf(const FakeRun& run) {
-  const absl::StatusOr<Request> request = BuildRequest(*run.context, kNow, Signer());
+  const absl::StatusOr<Request> request = Build(run);
   INFO(request.status());
   REQUIRE(request.ok());
   return request->headers;
@@ -42,9 +47,7 @@ bool Has(const std::vector<std::string>& headers, const std::string& header) {
   return std::find(headers.begin(), headers.end(), header) != headers.end();
 }
 
-absl::Status RefusalOf(Job job) {
-  return BuildRequest(*FakeRun(std::move(job)).context, kNow, Signer()).status();
-}
+absl::Status RefusalOf(Job job) { return Build(FakeRun(std::move(job))).status(); }
 
 TEST_CASE("the body has seven fields, and the payload's own bytes") {
   FakeRun run(JobWith(R"({ "n": 1.50e+2, "s": "\u00e9" })"));
@@ -146,7 +149,7 @@ TEST_CASE("a secret signs the very body that is sent") {
   WebhookTarget target;
   target.secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
   const FakeRun run(JobWith("{}", target));
-  const absl::StatusOr<Request> request = BuildRequest(*run.context, kNow, Signer());
+  const absl::StatusOr<Request> request = Build(run);
   REQUIRE(request.ok());
   const absl::StatusOr<std::string> signature =
       Signer().Sign(target.secret, {run.context->run_id, 1767225601, request->body});
@@ -174,7 +177,7 @@ TEST_CASE("signatures are those of the Standard Webhooks specification") {
        {"run-1", 1767225600, "{\"payload\":\"\xc3\xb1\"}"},
        "v1,f3nmn7c3GSM0Bc0MQr+257WyAq6yhO818PS7TXoFcOA="},
   };
-  const Signer signer;
+  Signer signer;
   for (const auto& row : rows) {
     const absl::StatusOr<std::string> signature = signer.Sign(row.secret, row.message);
     REQUIRE(signature.ok());
@@ -195,8 +198,7 @@ TEST_CASE("GET and DELETE have no body, other methods have one, unknown ones are
   for (const std::string method : {"POST", "PUT", "PATCH", "GET", "DELETE"}) {
     WebhookTarget target;
     target.method = method;
-    const absl::StatusOr<Request> request =
-        BuildRequest(*FakeRun(JobWith("{}", target)).context, kNow, Signer());
+    const absl::StatusOr<Request> request = Build(FakeRun(JobWith("{}", target)));
     REQUIRE(request.ok());
     CHECK(request->method == method);
     const bool has_body = method != "GET" && method != "DELETE";
@@ -217,7 +219,7 @@ TEST_CASE("no value can begin a header of its own") {
   CHECK(RefusalOf(JobWith("{}", token)).code() == absl::StatusCode::kInvalidArgument);
   FakeRun run(JobWith("{}"));
   run.context->job_id = JobId("job\r\nX-Evil: 1");
-  CHECK_FALSE(BuildRequest(*run.context, kNow, Signer()).ok());
+  CHECK_FALSE(Build(run).ok());
 
   using Headers = std::map<std::string, std::string>;
   for (const Headers& headers :
