@@ -52,6 +52,12 @@ void NameWithdrawn(pb::Command* command, const std::vector<RunKey>& runs) {
   for (const RunKey& key : runs) *field->Add() = ToRunRef(key);
 }
 
+void CountCreated(const pb::Answer& answer, RunStatistics* statistics) {
+  uint64_t created = 0;
+  for (const pb::JobAnswer& job : answer.jobs()) created += !job.existed();
+  if (answer.code() == 0 && created > 0) statistics->Created(created);
+}
+
 }  // namespace
 
 const std::string& JobOf(const pb::Command& command) {
@@ -140,9 +146,10 @@ void LeaderWrites::ProposeCreate(CarriedCall call, std::vector<TurnKey> keys) {
   pb::Command command = call->command;
   call.MarkProposed();
   auto pass = term_.Guard([this, keys = std::move(keys), pass_all]() { pass_all(keys); });
-  term_.Propose(std::move(command), [pass = std::move(pass),
+  term_.Propose(std::move(command), [pass = std::move(pass), statistics = term_.parts().statistics,
                                      call = std::move(call)](TermContext::Outcome outcome) mutable {
     pass();
+    if (outcome.answer.ok()) CountCreated(*outcome.answer, statistics);
     call.End(std::move(outcome.answer));
   });
 }
@@ -241,6 +248,9 @@ void LeaderWrites::OnAnswer(CarriedCall call, TermContext::Outcome outcome) {
     return WithTurn(std::move(call));
   }
   turns_.Pass(key);
+  if (call->command.has_delete_job() && outcome.answer.ok() && outcome.answer->code() == 0) {
+    term_.parts().statistics->Deleted();
+  }
   call.End(std::move(outcome.answer));
 }
 

@@ -102,6 +102,7 @@ absl::Status Node::Start() {
 }
 
 Node::~Node() {
+  stopped_ = true;
   // First all that runs, then what it might look at.
   for (Lane* lane : {dispatch_.get(), read_.get(), completions_.get(), raft_lane_.get(),
                      log_lane_.get(), apply_.get(), flush_.get()}) {
@@ -154,16 +155,46 @@ void Node::Write(pb::Command command, ReplyTo reply_to,
 }
 
 void Node::Barrier(ReplyTo reply_to, Completion<absl::Status> done) {
-  raft_->Barrier([this, reply_to, done = std::move(done)](absl::Status status) mutable {
-    if (reply_to == ReplyTo::kWaiter) {
-      std::move(done)(std::move(status));
-      replies_->WakeSoon();
-    } else {
-      replies_->Add([done = std::move(done), status = std::move(status)]() mutable {
-        std::move(done)(std::move(status));
-      });
-    }
+  AskBarrier({[this, reply_to, done = std::move(done)](absl::Status status) mutable {
+                if (reply_to == ReplyTo::kWaiter) {
+                  std::move(done)(std::move(status));
+                  replies_->WakeSoon();
+                } else {
+                  replies_->Add([done = std::move(done), status = std::move(status)]() mutable {
+                    std::move(done)(std::move(status));
+                  });
+                }
+              },
+              runtime_->clock().MonoNow() + options_.request_timeout});
+}
+
+void Node::AskBarrier(PendingBarrier barrier) {
+  raft_->Barrier([this, barrier = std::move(barrier)](absl::Status outcome) mutable {
+    OnBarrier(std::move(barrier), std::move(outcome));
   });
+}
+
+void Node::OnBarrier(PendingBarrier barrier, absl::Status outcome) {
+  const bool again =
+      absl::IsUnavailable(outcome) && !stopped_ && runtime_->clock().MonoNow() < barrier.deadline;
+  if (!again) return std::move(barrier.done)(std::move(outcome));
+  Probe("node: a read waits for a leader");
+  barriers_.push_back(std::move(barrier));
+  if (barrier_timer_ != TimerId()) return;
+  barrier_timer_ = dispatch_->PostAt(runtime_->clock().MonoNow() + Forwarding::kTick, [this] {
+    barrier_timer_ = {};
+    RetryBarriers();
+  });
+}
+
+void Node::RetryBarriers() {
+  for (PendingBarrier& barrier : std::exchange(barriers_, {})) {
+    if (stopped_) {
+      std::move(barrier.done)(absl::UnavailableError("the node was closed"));
+    } else {
+      AskBarrier(std::move(barrier));
+    }
+  }
 }
 
 void Node::Transfer(std::optional<NodeId> to, ReplyTo reply_to, Completion<absl::Status> done) {
@@ -199,7 +230,7 @@ void Node::Receive(const NodeId& from, PeerMessage message) {
     worker_->OnHeartbeatAnswer(from, *answer);
   } else if (auto* channel = std::get_if<ChannelMessages>(&message)) {
     worker_->OnChannel(from, *channel);
-    if (draining_) runtime_->Wake();
+    OnCloseProgress();
   } else if (auto* request = std::get_if<ForwardRequestMessage>(&message)) {
     forwarding_->OnRequest(from, std::move(*request));
   } else if (auto* forwarded = std::get_if<ForwardAnswerMessage>(&message)) {
@@ -256,6 +287,7 @@ void Node::OnRoleChange(const RoleChange& change) {
   if (leader_ != nullptr && leader_->term() != leading_) EndTerm();
   worker_->SetLeader(change.leader);
   forwarding_->SetLeader(change.leader);
+  if (!change.leader.empty()) RetryBarriers();
   BeginTerm();
 }
 
@@ -272,7 +304,7 @@ TermParts Node::PartsOfTerm() {
   parts.statistics = &statistics_;
   parts.log = log_;
   parts.send = [this](const NodeId& to, PeerMessage message) { SendTo(to, std::move(message)); };
-  parts.on_drain_progress = [this] { runtime_->Wake(); };
+  parts.on_drain_progress = [this] { OnCloseProgress(); };
   return parts;
 }
 

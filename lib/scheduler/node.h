@@ -116,6 +116,15 @@ class Node : private jobs::DispatchObserver {
   absl::Status OnClusterId(const std::string& cluster_id);
   TermParts PartsOfTerm();
 
+  // A read that waits until it is known who leads.
+  struct PendingBarrier {
+    Completion<absl::Status> done;
+    MonoTime deadline;
+  };
+  void AskBarrier(PendingBarrier barrier);
+  void OnBarrier(PendingBarrier barrier, absl::Status outcome);
+  void RetryBarriers();
+
   bool WaitFor(absl::Duration patience, std::function<bool()> condition);
   void OnCloseProgress() {
     if (close_progress_) close_progress_();
@@ -160,6 +169,8 @@ class Node : private jobs::DispatchObserver {
   Term leading_;  // by Raft's word; 0: not the leader
   std::optional<TermBeginning> beginning_;
   std::unique_ptr<Leader> leader_;
+  std::vector<PendingBarrier> barriers_;
+  TimerId barrier_timer_;
   bool draining_ = false;
   std::function<void()> close_progress_;  // looks whether what Close waits for has come
   std::atomic<bool> stopped_{false};      // nothing may reach raft_ any more

@@ -25,31 +25,28 @@ void Node::RunOnDispatch(std::function<void()> work) {
   runtime_->Await([done] { return done->load(); });
 }
 
-// The condition is looked at on the dispatch lane, after each thing there that may have changed it.
-// A virtual loop gives up where nothing but the passing of time could change it.
-bool Node::WaitFor(absl::Duration patience, std::function<bool()> done_on_dispatch) {
+// The condition is looked at on the dispatch lane, once and after each thing there that may have
+// changed it. A virtual loop gives up where nothing but the passing of time could change it.
+bool Node::WaitFor(absl::Duration patience, std::function<bool()> condition) {
   struct State {
     std::atomic<bool> met{false};
     std::atomic<bool> expired{false};
-    std::atomic<bool> looking{false};
   };
   auto state = std::make_shared<State>();
   const TimerId timer = dispatch_->PostAt(runtime_->clock().MonoNow() + patience, [this, state] {
     state->expired = true;
     runtime_->Wake();
   });
-  runtime_->Await([this, state, done_on_dispatch] {
-    if (state->met || state->expired) return true;
-    if (!state->looking.exchange(true)) {
-      dispatch_->Post([this, state, done_on_dispatch] {
-        state->looking = false;
-        if (!done_on_dispatch()) return;
-        state->met = true;
-        runtime_->Wake();
-      });
-    }
-    return false;
+  RunOnDispatch([this, state, condition = std::move(condition)] {
+    close_progress_ = [this, state, condition] {
+      if (state->met || !condition()) return;
+      state->met = true;
+      runtime_->Wake();
+    };
+    close_progress_();
   });
+  runtime_->Await([state] { return state->met || state->expired; });
+  RunOnDispatch([this] { close_progress_ = nullptr; });
   dispatch_->Cancel(timer);
   return state->met;
 }
@@ -75,7 +72,7 @@ void Node::Close(absl::Duration patience) {
     raft_->Transfer(std::nullopt, [this, handed_over](const absl::Status& status) {
       log_.Info("handed leadership over", {{"outcome", status.ToString()}});
       *handed_over = true;
-      runtime_->Wake();
+      OnCloseProgress();
     });
     WaitFor(kTransferPatience, [handed_over] { return handed_over->load(); });
   }
@@ -83,6 +80,7 @@ void Node::Close(absl::Duration patience) {
     stopped_ = true;
     calls_->Close();
     forwarding_->Close();
+    RetryBarriers();
     worker_->SetLeader(NodeId());
     if (leader_ != nullptr) EndTerm();
   });

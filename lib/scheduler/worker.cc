@@ -412,6 +412,8 @@ void Worker::OnDeadline() {
     runs_.erase(id);
     Keep(&fresh, std::move(outcome));
   }
+  // That the executor is still busy has to be known before the run's room is given away.
+  if (!fresh.empty()) Beat();
   SendFresh(std::move(fresh));
   ArmDeadline();
 }

@@ -78,6 +78,7 @@ class NodeBox {
   // kill -9.
   void Crash() {
     if (node_ == nullptr) return;
+    node_->FallSilent();
     runtime_->Kill();
     node_.reset();
   }

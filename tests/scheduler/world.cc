@@ -35,6 +35,9 @@ World::World(int count, std::function<void(NodeOptions*)> change, uint64_t seed)
   });
   for (auto& box : boxes_) REQUIRE(box->Start().ok());
   REQUIRE(RunUntil([this] { return HasLeader(); }));
+  for (auto& box : boxes_) {
+    REQUIRE(RunUntil([&box] { return box->node().worker().CanTake(); }));
+  }
 }
 
 World::~World() {

@@ -23,7 +23,7 @@ inline absl::Time kBegin = absl::FromUnixSeconds(1767225600);  // 2026-01-01
 
 class World {
  public:
-  // Nodes n1 to n<count>; all started, and one of them leads when it returns.
+  // Nodes n1 to n<count>; all started: one of them leads when it returns, each has a session.
   explicit World(int count = 1, std::function<void(NodeOptions*)> change = nullptr,
                  uint64_t seed = 1);
   ~World();
@@ -33,6 +33,7 @@ class World {
   NodeBox& node(int number) { return *boxes_.at(number - 1); }
   NodeBox& leader();
   NodeBox& follower();  // the first of those that do not lead
+  TableStore* tables(int number) { return tables_.at(number - 1).get(); }
   int count() const { return static_cast<int>(boxes_.size()); }
   // Cuts a node off from all others.
   void Isolate(NodeBox& box);
