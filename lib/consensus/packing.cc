@@ -43,6 +43,9 @@ absl::StatusOr<PackedReader> PackedReader::Open(std::string_view entry) {
   if (first >> 4 != kVersion) {
     return absl::UnimplementedError("an entry was packed by a newer version of this program");
   }
+  if ((first & 0x0f & ~kAloneBit) != 0) {
+    return absl::DataLossError("an entry has bits set that mean nothing");
+  }
   PackedReader reader;
   reader.alone_ = (first & kAloneBit) != 0;
   reader.count_ = ReadU32(entry.substr(1));

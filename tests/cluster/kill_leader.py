@@ -31,11 +31,14 @@ class Writer(threading.Thread):
             node = self.chance.choice(self.cluster.nodes)
             self.count += 1
             name = f"w{self.number}-{self.count}"
+            delay = self.chance.randint(100, 3000)
             status, answer = node.call("POST", "/jobs", {
-                "id": name, "delay": f"{self.chance.randint(100, 3000)}ms",
-                "webhook_url": self.receiver.url}, quiet=True, timeout=5)
+                "id": name, "delay": f"{delay}ms", "webhook_url": self.receiver.url},
+                quiet=True, timeout=5)
             if status == 200:
-                self.acknowledged[name] = answer["next_run_at"]
+                # Where the answer came late, the run may have begun, and no other is to come.
+                resolved = answer["created_at"] + delay / 1000 - 0.001
+                self.acknowledged[name] = answer["next_run_at"] or resolved
                 self.acknowledged_at.append(time.monotonic())
 
 
