@@ -57,8 +57,12 @@ std::vector<jobs::QueueRoom> Claimer::Rooms(absl::Time until) const {
   return rooms;
 }
 
+bool Claimer::HasRoom() const {
+  return book_.used_in_all() < kMaxRunsPerNode && book_.payload_bytes() <= kMaxHeldBytes;
+}
+
 absl::Time Claimer::NextTake() const {
-  if (taking_ || stopped_ || book_.used_in_all() >= kMaxRunsPerNode) return absl::InfiniteFuture();
+  if (taking_ || stopped_ || !HasRoom()) return absl::InfiniteFuture();
   absl::Time next = absl::InfiniteFuture();
   const SessionId session = sessions_.SessionOf(term_.options().node_id);
   for (const ExecutorRoom& room : sessions_.Rooms(session)) {
@@ -71,8 +75,8 @@ absl::Time Claimer::NextTake() const {
 
 void Claimer::TakeDue() {
   if (taking_ || stopped_ || term_.MonoNow() < not_before_) return;
+  if (!HasRoom()) return;
   const int room_in_all = kMaxRunsPerNode - book_.used_in_all();
-  if (room_in_all <= 0 || book_.payload_bytes() > kMaxHeldBytes) return;
   const absl::Time until = term_.WallNow() + term_.options().claim_ahead;
   std::vector<jobs::QueueRoom> rooms = Rooms(until);
   if (rooms.empty()) return;
@@ -234,8 +238,8 @@ void Claimer::Propose(pb::Claims claims, std::vector<Claim> proposed) {
   const SessionId session(claims.session());
   pb::Command command;
   *command.mutable_claims() = std::move(claims);
-  term_.Propose(std::move(command), term_.Guard([this, session, proposed = std::move(proposed)](
-                                                    TermContext::Outcome outcome) mutable {
+  term_.Propose(&command, term_.Guard([this, session, proposed = std::move(proposed)](
+                                          TermContext::Outcome outcome) mutable {
     OnAnswer(std::move(proposed), session, std::move(outcome));
   }));
 }

@@ -60,6 +60,7 @@ class Claimer {
     StartRequest start;
   };
 
+  bool HasRoom() const;  // for any row at all
   std::vector<jobs::QueueRoom> Rooms(absl::Time until) const;
   void OnRows(std::vector<Row> rows);
   void ClaimOne(Row row, absl::Time now, pb::Claims* claims, std::vector<Claim>* proposed);

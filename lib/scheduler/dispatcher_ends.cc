@@ -94,7 +94,7 @@ void Dispatcher::ProposeFinishes(std::vector<Finish> finishes) {
     *command.mutable_finishes()->add_items() = std::move(finish.item);
   }
   term_.Propose(
-      std::move(command),
+      &command,
       term_.Guard([this, finishes = std::move(finishes)](TermContext::Outcome outcome) mutable {
         OnFinishAnswer(std::move(finishes), std::move(outcome));
       }));
@@ -175,7 +175,7 @@ void Dispatcher::PutBack(RunEntry& entry) {
 void Dispatcher::ProposePutBacks(std::vector<RunKey> runs) {
   pb::Command command;
   for (const RunKey& key : runs) *command.mutable_put_back()->add_runs() = ToRunRef(key);
-  term_.Propose(std::move(command),
+  term_.Propose(&command,
                 term_.Guard([this, runs = std::move(runs)](TermContext::Outcome outcome) mutable {
                   OnPutBackAnswer(std::move(runs), std::move(outcome));
                 }));

@@ -85,7 +85,7 @@ void Housekeeping::Remove(Sweep sweep) {
     command.mutable_sweep_dedup()->set_before_us(before_us);
     command.mutable_sweep_dedup()->set_limit(kRowsAtOnce);
   }
-  term_.Propose(std::move(command), term_.Guard([this, sweep](TermContext::Outcome outcome) {
+  term_.Propose(&command, term_.Guard([this, sweep](TermContext::Outcome outcome) {
     if (outcome.answer.ok() && outcome.answer->removed() >= kRowsAtOnce) {
       Remove(sweep);
     }
@@ -115,7 +115,7 @@ void Housekeeping::RaiseLevel() {
   raising_ = true;
   pb::Command command;
   command.mutable_set_group()->set_level(common);
-  term_.Propose(std::move(command), term_.Guard([this, common](TermContext::Outcome outcome) {
+  term_.Propose(&command, term_.Guard([this, common](TermContext::Outcome outcome) {
     raising_ = false;
     if (!outcome.answer.ok() || outcome.answer->code() != 0) return;
     level_ = common;

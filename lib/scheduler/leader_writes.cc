@@ -96,7 +96,7 @@ void LeaderWrites::Execute(WriteCallPtr carried) {
 // --- Create -------------------------------------------------------------------------------------
 
 void LeaderWrites::ExecuteCreate(CarriedCall call) {
-  std::vector<TurnKey> keys;
+  TurnKeys keys;
   keys.reserve(call->command.create().items_size());
   for (const pb::CreateItem& item : call->command.create().items()) {
     keys.push_back(Turns::KeyOf(item.job_id()));
@@ -107,7 +107,7 @@ void LeaderWrites::ExecuteCreate(CarriedCall call) {
   TakeTurns(std::move(call), std::move(keys), 0);
 }
 
-void LeaderWrites::TakeTurns(CarriedCall call, std::vector<TurnKey> keys, size_t next) {
+void LeaderWrites::TakeTurns(CarriedCall call, TurnKeys keys, size_t next) {
   while (next < keys.size() && turns_.TryTake(keys[next])) ++next;
   if (next == keys.size()) return ProposeCreate(std::move(call), std::move(keys));
   const TurnKey key = keys[next];
@@ -134,8 +134,8 @@ absl::Status LeaderWrites::FillCreate(pb::Create* create, absl::Time now) {
   return absl::OkStatus();
 }
 
-void LeaderWrites::ProposeCreate(CarriedCall call, std::vector<TurnKey> keys) {
-  const auto pass_all = [this](const std::vector<TurnKey>& taken) {
+void LeaderWrites::ProposeCreate(CarriedCall call, TurnKeys keys) {
+  const auto pass_all = [this](const TurnKeys& taken) {
     for (TurnKey key : taken) turns_.Pass(key);
   };
   if (absl::Status filled = FillCreate(call->command.mutable_create(), term_.WallNow());
@@ -143,11 +143,11 @@ void LeaderWrites::ProposeCreate(CarriedCall call, std::vector<TurnKey> keys) {
     pass_all(keys);
     return call.End(std::move(filled));
   }
-  pb::Command command = call->command;
+  pb::Command* const command = &call->command;  // the call stays where it is
   call.MarkProposed();
   auto pass = term_.Guard([this, keys = std::move(keys), pass_all]() { pass_all(keys); });
-  term_.Propose(std::move(command), [pass = std::move(pass), statistics = term_.parts().statistics,
-                                     call = std::move(call)](TermContext::Outcome outcome) mutable {
+  term_.Propose(command, [pass = std::move(pass), statistics = term_.parts().statistics,
+                          call = std::move(call)](TermContext::Outcome outcome) mutable {
     pass();
     if (outcome.answer.ok()) CountCreated(*outcome.answer, statistics);
     call.End(std::move(outcome.answer));
@@ -213,16 +213,16 @@ void LeaderWrites::Propose(CarriedCall call) {
   if (Withdraws(call->command)) {
     NameWithdrawn(&call->command, dispatcher_.WithdrawJob(JobOf(call->command)));
   }
-  pb::Command command = call->command;
+  pb::Command* const command = &call->command;  // the call stays where it is
   call.MarkProposed();
-  const ProposeOptions how{.alone = command.has_delete_job()};
+  const ProposeOptions how{.alone = command->has_delete_job()};
   // While it is under way the call belongs to the proposal, so that it is answered even if the term
   // ends before it.
   auto in_term = term_.Guard([this](CarriedCall* c, TermContext::Outcome* outcome) {
     OnAnswer(std::move(*c), std::move(*outcome));
   });
   term_.Propose(
-      std::move(command),
+      command,
       [in_term = std::move(in_term), call = std::move(call)](TermContext::Outcome outcome) mutable {
         in_term(&call, &outcome);
         if (call) call.End(std::move(outcome.answer));

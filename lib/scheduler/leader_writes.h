@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "jobs/dispatch_view.h"
 #include "jobs/schedule.h"
 #include "scheduler/dispatcher.h"
@@ -32,10 +33,12 @@ class LeaderWrites {
   static constexpr int kMaxRecomputations = 8;
 
  private:
+  using TurnKeys = absl::InlinedVector<TurnKey, 1>;  // sorted, each once
+
   void ExecuteCreate(CarriedCall call);
-  void TakeTurns(CarriedCall call, std::vector<TurnKey> keys, size_t next);
+  void TakeTurns(CarriedCall call, TurnKeys keys, size_t next);
   absl::Status FillCreate(pb::Create* create, absl::Time now);
-  void ProposeCreate(CarriedCall call, std::vector<TurnKey> keys);
+  void ProposeCreate(CarriedCall call, TurnKeys keys);
 
   void TakeTurn(CarriedCall call);
   void WithTurn(CarriedCall call);

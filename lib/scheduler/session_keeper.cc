@@ -185,7 +185,7 @@ void SessionKeeper::AskToOpen(const NodeId& node, BootCounter boot) {
     session.closing = true;
     for (const RunKey& run : observer_.WithdrawSession(id)) *open->add_taken() = ToRunRef(run);
   }
-  term_.Propose(std::move(command), term_.Guard([this, node, boot](TermContext::Outcome outcome) {
+  term_.Propose(&command, term_.Guard([this, node, boot](TermContext::Outcome outcome) {
     OnOpened(node, boot, std::move(outcome));
   }),
                 {.alone = true});
@@ -231,7 +231,7 @@ void SessionKeeper::Close(SessionId id, std::string_view why) {
   close->set_max_deliveries(kMaxDeliveries);
   close->set_taken_unknown(!session.reconciled);
   for (const RunKey& run : observer_.WithdrawSession(id)) *close->add_taken() = ToRunRef(run);
-  term_.Propose(std::move(command), term_.Guard([this, id](TermContext::Outcome outcome) {
+  term_.Propose(&command, term_.Guard([this, id](TermContext::Outcome outcome) {
     OnCloseAnswer(id, std::move(outcome));
   }),
                 {.alone = true});

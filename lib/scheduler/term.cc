@@ -3,10 +3,10 @@
 
 namespace scheduled {
 
-void TermContext::Propose(pb::Command command, OnOutcome done, ProposeOptions how) const {
-  command.set_stamp_us(absl::ToUnixMicros(WallNow()));
+void TermContext::Propose(pb::Command* command, OnOutcome done, ProposeOptions how) const {
+  command->set_stamp_us(absl::ToUnixMicros(WallNow()));
   parts_.raft->Propose(
-      command.SerializeAsString(),
+      command->SerializeAsString(),
       [done = std::move(done)](absl::StatusOr<Applied> applied) mutable {
         if (!applied.ok()) return std::move(done)({applied.status(), LogIndex()});
         pb::Answer answer;

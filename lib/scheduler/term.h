@@ -67,9 +67,9 @@ class TermContext {
   };
   using OnOutcome = absl::AnyInvocable<void(Outcome) &&>;
 
-  // Stamps and proposes. `done` runs on the dispatch lane whether the term has ended or not: guard
-  // it where it touches the leader's state.
-  void Propose(pb::Command command, OnOutcome done, ProposeOptions how = {}) const;
+  // Stamps and proposes; the command stays the caller's. `done` runs on the dispatch lane whether
+  // the term has ended or not: guard it where it touches the leader's state.
+  void Propose(pb::Command* command, OnOutcome done, ProposeOptions how = {}) const;
 
   // Work for the tables' lanes that ends on the dispatch lane, if the term still goes on:
   // `work` on `lane`, its value to `then`.

@@ -273,6 +273,34 @@ TEST_CASE("a follower that is silent loses its session, and only that") {
   CHECK(follower.node().worker().session() > session);
 }
 
+TEST_CASE("a session whose messages stay unanswered is left alone after 5 s and closed 2 s later") {
+  World world(3);
+  NodeBox& old = world.leader();
+  NodeBox& deaf = world.follower();
+  NodeBox* next = nullptr;
+  for (int i = 1; i <= 3; ++i) {
+    if (&world.node(i) != &old && &world.node(i) != &deaf) next = &world.node(i);
+  }
+  const SessionId session = deaf.node().worker().session();
+  world.network().DropApplication(
+      [&](const NodeId& from, const NodeId& to) { return from == next->id() && to == deaf.id(); });
+  old.node().Transfer(next->id(), ReplyTo::kWaiter, [](const absl::Status&) {});
+  REQUIRE(world.RunUntil([&] { return next->leads(); }));
+  SessionKeeper& keeper = next->node().leader()->sessions();
+  world.Run(absl::Milliseconds(4900));
+  CHECK(keeper.IsUsable(session));
+  world.Run(absl::Milliseconds(400));
+  CHECK_FALSE(keeper.IsUsable(session));
+  CHECK(keeper.NodeOf(session) != nullptr);
+  world.Run(absl::Milliseconds(1400));
+  CHECK(keeper.NodeOf(session) != nullptr);
+  world.Run(absl::Milliseconds(700));
+  CHECK(keeper.NodeOf(session) == nullptr);
+  world.network().DropApplication(nullptr);
+  CHECK(world.RunUntil([&] { return deaf.node().worker().CanTake(); }, absl::Seconds(2)));
+  CHECK(deaf.node().worker().session() > session);
+}
+
 TEST_CASE("a node that restarts before it is missed gets a new session at once") {
   World world(3);
   NodeBox& follower = world.follower();
