@@ -587,6 +587,25 @@ TEST_CASE("34: a leader that has sent TimeoutNow takes its lease up no more in i
   CHECK(a.transfers.back().outcome == TransferOutcome::kDone);
 }
 
+TEST_CASE("who only asks whether to stand gives its vote to one that stands in the same term") {
+  LoneCore a({.term = 5, .log = {1}});
+  a.AutoPersist(true);
+  a.AdvanceToDeadline();
+  REQUIRE(a.core().role() == Role::kPreCandidate);
+  a.Receive("b", 5, VoteRequest{false, false, Term(5), At(1, 1)});
+  CHECK(a.status().vote == NodeId("b"));
+  CHECK(a.core().role() == Role::kFollower);
+}
+
+TEST_CASE("who campaigns installs no snapshot: it may lead before that is done") {
+  LoneCore a({.term = 5, .log = {1}});
+  a.AdvanceToDeadline();
+  REQUIRE(a.core().role() == Role::kPreCandidate);
+  a.Step(SnapshotReceived{NodeId("b"), Term(5), TransferId(1),
+                          SnapshotMeta{At(9, 4), Voters({"a", "b", "c"}), LogIndex(0)}});
+  CHECK(a.installs.empty());
+}
+
 TEST_CASE("35: nothing is applied before it is durable here, whatever the quorum has") {
   LoneCore a({.term = 1, .log = {1}});
   a.Receive("b", 1, Append(At(1, 1), {CommandEntry(2, 1), CommandEntry(3, 1)}, 3));
