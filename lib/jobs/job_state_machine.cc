@@ -175,8 +175,9 @@ std::string JobStateMachine::Impl::ApplyOne(const Command& command) {
   if (!parsed->ParseFromArray(command.bytes.data(), static_cast<int>(command.bytes.size()))) {
     RefuseInvalid(answer, "the command does not parse");
   } else {
-    ctx_.BeginCommand(
-        {.index = command.index, .ordinal = command.ordinal, .us = parsed->stamp_us()});
+    ctx_.BeginCommand({.index = command.index,
+                       .ordinal = command.ordinal,
+                       .us = std::max(parsed->stamp_us(), kMinStampUs)});
     Answer(parsed, answer);
   }
   return answer->SerializeAsString();
@@ -186,6 +187,9 @@ void JobStateMachine::Impl::Answer(pb::Command* command, pb::Answer* answer) {
   const bool has_id = !command->request_id().empty();
   if (has_id && command->request_id().size() != kRequestIdBytes) {
     return RefuseInvalid(answer, "a request id has 16 bytes");
+  }
+  if (command->stamp_us() < 0 || command->stamp_us() > kMaxStampUs) {
+    return RefuseInvalid(answer, "the stamp is no time between 1970 and 9999");
   }
   const std::optional<Target> target = TargetOf(*command);
   const bool remembers = has_id && target.has_value();

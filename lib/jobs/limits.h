@@ -32,6 +32,11 @@ inline constexpr size_t kMaxReasonBytes = 1'024;
 inline constexpr int64_t kRequestMemoryUs = int64_t{10} * 60 * 1'000'000;
 inline constexpr size_t kRequestIdBytes = 16;
 
+// Stamps lie in the years 1970 to 9999. The epoch itself counts as the microsecond after it, since
+// 0 means "not set" in a row.
+inline constexpr int64_t kMinStampUs = 1;
+inline constexpr int64_t kMaxStampUs = 253'402'300'799'999'999;
+
 inline constexpr uint32_t kFormat = 1;
 inline constexpr uint32_t kFirstLevel = 1;
 inline constexpr uint32_t kMaxEpoch = 0xffff;

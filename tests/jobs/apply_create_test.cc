@@ -233,6 +233,20 @@ TEST_CASE("a malformed create is refused and changes nothing") {
   REQUIRE(world.Counters().jobs() == 0);
 }
 
+TEST_CASE("a group may begin at the epoch, but not before it or past the year 9999") {
+  World world;
+  world.now = 0;
+  world.OpenSession();
+  REQUIRE(world.Create("a").code() == 0);
+  world.RunOnce("a");
+  REQUIRE(world.Record("a")->schedule.ended_us() == 1);
+  for (const int64_t stamp : {int64_t{-1}, INT64_MIN, INT64_MAX}) {
+    pb::Command command = world.CreateCommand("b", {});
+    command.set_stamp_us(stamp);
+    REQUIRE(world.Apply(command).code() == kInvalid);
+  }
+}
+
 TEST_CASE("bytes that are no command are answered, not fatal") {
   World world;
   for (const std::string& bytes : {std::string("\xff\xff\xff", 3), std::string()}) {

@@ -124,6 +124,8 @@ TEST_CASE("missed occurrences equal those of a naive walk") {
       const absl::Duration down =
           random.Between(absl::ZeroDuration(), absl::Hours(i < 3 ? 2 : 24 * 9));
       CheckAgainstWalk(job, *due, *due + down);
+      // And at the very instant of an occurrence.
+      if (const auto at = schedule.Next(*due, *due + down)) CheckAgainstWalk(job, *due, *at);
     }
   }
   for (int i = 0; i < 50; ++i) {
