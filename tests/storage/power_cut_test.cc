@@ -212,7 +212,7 @@ class TablePowerCuts {
 };
 
 TEST_CASE("a log that lost power holds what was acknowledged and nothing half") {
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
     INFO("seed " << seed);
     const std::optional<std::string> wrong = RunLogPowerCuts(seed, {}, /*lying_disk=*/false);
     INFO(wrong.value_or(""));
@@ -237,7 +237,7 @@ TEST_CASE("power cuts find a disk that lies to the log") {
 }
 
 TEST_CASE("tables that lost power are an exact prefix of what was applied") {
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
     INFO("seed " << seed);
     const std::optional<std::string> wrong = TablePowerCuts(seed).Run(/*lying_disk=*/false);
     INFO(wrong.value_or(""));
