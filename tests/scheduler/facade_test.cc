@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -263,20 +264,23 @@ TEST_CASE("a job runs on threads, on time, and is there after a restart") {
 TEST_CASE("closing waits for what runs") {
   TempDir dir;
   std::atomic<bool> ended{false};
+  std::promise<void> closing;
   Tally began;
   {
     std::unique_ptr<Scheduler> scheduler = OpenOnDisk(dir.path());
-    std::mutex mutex;
     REQUIRE(scheduler
                 ->Register("work", CallbackExecutor([&](const RunContext&) {
                              began.Add();
-                             std::this_thread::sleep_for(std::chrono::milliseconds(300));
+                             closing.get_future().wait();
+                             // Long enough for a close that does not wait to be through before.
+                             for (int i = 0; i < 100'000; ++i) std::this_thread::yield();
                              ended = true;
                              return absl::OkStatus();
                            }))
                 .ok());
     REQUIRE(scheduler->Schedule(Job::In(absl::ZeroDuration()).Id("a").Executor("work")).ok());
     REQUIRE(began.WaitFor(1));
+    closing.set_value();
   }
   CHECK(ended);
   std::unique_ptr<Scheduler> scheduler = OpenOnDisk(dir.path());
