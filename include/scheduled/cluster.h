@@ -34,7 +34,7 @@ struct ClusterStatus {
   LogIndex first_index;
   LogIndex last_index;
   uint64_t log_bytes = 0;
-  bool caught_up = false;   // has a leader and applied what it had committed
+  bool caught_up = false;   // has a leader, and has applied all that was committed before its term
   bool has_quorum = false;  // leader: a majority answers; follower: a leader is heard
   std::string failure;      // why this node stopped, if it did
   std::vector<ClusterMember> members;

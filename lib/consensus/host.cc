@@ -326,9 +326,11 @@ bool Host::HearsQuorum(const raft::Status& core, MonoTime now) const {
 ClusterStatus Host::status() const {
   const MonoTime now = clock_.MonoNow();
   raft::Status core;
+  std::optional<Term> applied_term;
   {
     std::lock_guard lock(core_mutex_);
     core = core_->status();
+    applied_term = core_->TermAt(core.applied);
   }
   ClusterStatus status;
   status.node_id = options_.node_id;
@@ -340,7 +342,9 @@ ClusterStatus Host::status() const {
   status.first_index = core.first;
   status.last_index = core.last;
   status.log_bytes = log_bytes_;
-  status.caught_up = !status.leader.empty() && core.applied == core.commit;
+  // An entry of this term stands behind all that was committed before it. (Commit alone would not
+  // do: a node that starts knows of no more than it has applied.)
+  status.caught_up = !status.leader.empty() && applied_term == core.term;
   status.has_quorum = core.role == raft::Role::kLeader ? !failed_ && HearsQuorum(core, now)
                                                        : !status.leader.empty();
   for (const NodeId& id : core.configuration.Ids()) {

@@ -162,6 +162,21 @@ TEMPLATE_TEST_CASE("a node that crashed applies again what its state had not flu
   CHECK(applied->index > before.back().index);
 }
 
+TEMPLATE_TEST_CASE("a node has caught up only when it has applied what it had acknowledged", "",
+                   ThreadWorld, VirtualWorld) {
+  TestType world;
+  Node& node = StartAlone(world);
+  for (int i = 0; i < 20; ++i) REQUIRE(world.Propose(node, std::to_string(i)).ok());
+  world.Crash("a");
+  Node& again = StartAlone(world);
+  // Whenever it says so, it is so; and it comes to say so.
+  REQUIRE(world.Until([&] {
+    const bool caught_up = again->status().caught_up;
+    if (caught_up) CHECK(again.machine().commands().size() == 20);
+    return caught_up;
+  }));
+}
+
 TEMPLATE_TEST_CASE("a node whose disk fails stops, says why, and answers everybody", "",
                    ThreadWorld, VirtualWorld) {
   TestType world;
