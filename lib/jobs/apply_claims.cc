@@ -56,7 +56,10 @@ bool Claiming::IsCurrent(const pb::ClaimItem& item, const pb::ScheduleRow& sched
 }
 
 void Claiming::Claim(const pb::ClaimItem& item, pb::ClaimAnswer* answer) {
-  if (!has_session_ && !item.skip()) return answer->set_outcome(pb::ClaimAnswer::NO_SESSION);
+  if (!has_session_ && !item.skip()) {
+    Probe("jobs: a claim without a session");
+    return answer->set_outcome(pb::ClaimAnswer::NO_SESSION);
+  }
   const SlotKey key{.queue = item.queue(),
                     .ready_us = item.ready_us(),
                     .priority = item.priority(),
@@ -71,6 +74,7 @@ void Claiming::Claim(const pb::ClaimItem& item, pb::ClaimAnswer* answer) {
   const int index = job.Find(item.run());
   if (index < 0 || schedule->runs(index).held() || job.SlotOf(schedule->runs(index)) != key ||
       !IsCurrent(item, *schedule, index)) {
+    Probe("jobs: a stale claim");
     return;  // STALE
   }
   ctx_.LeaveSlot(key);

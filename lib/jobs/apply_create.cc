@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "base/assert.h"
 #include "jobs/apply.h"
 #include "jobs/limits.h"
 #include "slots/slot_key.h"
@@ -159,6 +160,7 @@ bool Creation::ResolveUndone(const pb::CreateItem& item, Resolution* resolution)
       ctx_.ReadDedup({.kind = DedupKind::kUndoneCreate,
                       .key = absl::StrCat(std::string(request_id_), item.job_id())});
   if (row == nullptr || row->expires_us() <= ctx_.stamp().us) return true;
+  Probe("jobs: an undone create is answered");
   resolution->kind = Resolution::Kind::kThere;
   resolution->answer.set_job_id(item.job_id());
   resolution->answer.set_revision(row->revision());

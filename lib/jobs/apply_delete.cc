@@ -1,5 +1,6 @@
 // Delete: the job, its waiting runs and its history. What is in flight stays in `inflight`, without
 // a job: the dispatcher tells it to stop, and its finish, or its session's close, removes the row.
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -12,11 +13,13 @@ namespace {
 
 constexpr size_t kRowsPerScan = 256;
 
-void RemoveHistory(ApplyContext& ctx, std::string_view job_id) {
-  const std::string prefix = RunsPrefix(job_id);
+// Removes the records under a prefix, and the rows in `done` that they tell of; no more than
+// `budget` of them, from which it takes what it removed.
+void RemoveRecords(ApplyContext& ctx, const std::string& prefix, size_t* budget) {
   std::string from = prefix;
-  for (size_t removed = 0; removed < kMaxDeletedHistory;) {
-    const std::vector<TableRow> rows = ctx.Scan(from, PrefixEnd(prefix), kRowsPerScan);
+  while (*budget > 0) {
+    const size_t wanted = std::min(kRowsPerScan, *budget);
+    const std::vector<TableRow> rows = ctx.Scan(from, PrefixEnd(prefix), wanted);
     for (const TableRow& row : rows) {
       DeliveryKey key;
       pb::RunRow record;
@@ -30,10 +33,20 @@ void RemoveHistory(ApplyContext& ctx, std::string_view job_id) {
                                 .job_id = key.job_id,
                                 .run = key.run}));
     }
-    removed += rows.size();
-    if (rows.size() < kRowsPerScan) return;
+    *budget -= rows.size();
+    if (rows.size() < wanted) return;
     from = KeyAfter(rows.back().key);
   }
+}
+
+void RemoveHistory(ApplyContext& ctx, const JobEdit& job) {
+  size_t budget = kMaxDeletedHistory;
+  // Live runs first: what is left of one that has ended goes with its row in `done`, and they have
+  // none.
+  for (const pb::LiveRun& run : job.schedule().runs()) {
+    RemoveRecords(ctx, RunsFrom(job.id(), run.run()), &budget);
+  }
+  RemoveRecords(ctx, RunsPrefix(job.id()), &budget);
 }
 
 void RemoveRuns(ApplyContext& ctx, JobEdit& job, const RunRefs& withdrawn) {
@@ -88,7 +101,7 @@ void ApplyDelete(ApplyContext& ctx, const pb::Delete& remove, pb::Answer* answer
   }
   JobEdit job(ctx, remove.job_id(), schedule);
   RemoveRuns(ctx, job, remove.withdrawn());
-  RemoveHistory(ctx, remove.job_id());
+  RemoveHistory(ctx, job);
   RememberCreate(ctx, remove, *row, schedule->birth());
   ctx.Delete(EncodeJobKey(remove.job_id()));
   ctx.Delete(EncodeScheduleKey(remove.job_id()));

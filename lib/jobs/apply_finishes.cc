@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "base/assert.h"
 #include "jobs/apply.h"
 #include "jobs/enter_slots.h"
 #include "jobs/limits.h"
@@ -55,6 +56,7 @@ void NoteAttempt(const pb::LiveRun& run, const pb::RunRow& record, int attempt,
 }
 
 void DropFinish(ApplyContext& ctx) {
+  Probe("jobs: a finish is dropped");
   ctx.counters().set_dropped_finishes(ctx.counters().dropped_finishes() + 1);
 }
 

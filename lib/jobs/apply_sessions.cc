@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
+#include "base/assert.h"
 #include "base/codec.h"
 #include "jobs/apply.h"
 #include "jobs/enter_slots.h"
@@ -75,7 +76,7 @@ void Closing::PutBack(const RunKey& key, const pb::InflightRow& flight) {
     index = job->Find(key.run);
   }
   ctx_.LeaveInflight(key.job_id, key.run, flight);
-  if (index < 0) return;  // the job was deleted
+  if (index < 0) return Probe("jobs: a closed session had a deleted job");
   const bool taken = IsTaken(key.run, flight.token());
   if (!taken || CountDelivery(*job, index, flight)) Enter(*job, index, flight, taken);
   job->Save(KnownPlace{.run = key.run, .in_flight = false});
@@ -106,6 +107,7 @@ bool Closing::CountDelivery(JobEdit& job, int index, const pb::InflightRow& flig
                                .delivery = static_cast<uint32_t>(run->deliveries())};
   const bool is_last = terms_.max_deliveries > 0 && run->deliveries() >= terms_.max_deliveries;
   if (is_last || schedule.cancelled() || run->replaced()) {
+    if (is_last) Probe("jobs: a run died with its last node");
     job.EndRun(index, ending, record);
     return false;
   }

@@ -45,7 +45,8 @@ struct QueueHead {
 class DispatchObserver {
  public:
   virtual ~DispatchObserver() = default;
-  // As StateMachine::OnLeading: the windows were built, or are dropped.
+  // As StateMachine::OnLeading: the windows were built, or are dropped. What is due is then told by
+  // JobStateMachine::Heads; OnQueueHead tells only what changes.
   virtual void OnLeading(bool leader, Term term) = 0;
   // The queue's head is another than it was, after a batch was committed: at most once a queue and
   // batch, only while leading. Nothing: no row is left that is not taken. TakeDue and ReturnDue do

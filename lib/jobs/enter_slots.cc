@@ -8,7 +8,10 @@ namespace scheduled::jobs {
 Entered EnterSlots(ApplyContext& ctx, std::string_view job_id, const pb::ScheduleRow& schedule,
                    pb::LiveRun* run) {
   SCHEDULED_ASSERT(!run->held(), "a run that enters stands nowhere");
-  if (schedule.cancelled() || run->cancelled() || run->replaced()) return Entered::kDropped;
+  if (schedule.cancelled() || run->cancelled() || run->replaced()) {
+    Probe("jobs: a run is dropped on its way back");
+    return Entered::kDropped;
+  }
   if (schedule.paused()) {
     run->set_held(true);
     ctx.CountHeld(schedule.queue());

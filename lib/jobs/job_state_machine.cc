@@ -88,6 +88,7 @@ bool AnswerFromMemory(ApplyContext& ctx, const pb::Command& command, const Targe
   const pb::DedupRow* row =
       ctx.ReadDedup({.kind = DedupKind::kRequest, .key = command.request_id()});
   if (row == nullptr || row->expires_us() <= command.stamp_us()) return false;
+  Probe("jobs: a write is answered from memory");
   if (!answer->ParseFromString(row->answer())) {
     ctx.Corrupt("a remembered answer does not parse", command.request_id());
     return true;
@@ -274,7 +275,7 @@ JobStateMachine::~JobStateMachine() = default;
 
 absl::StatusOr<std::unique_ptr<JobStateMachine>> JobStateMachine::Open(
     TableStore& store, JobStateMachineOptions options) {
-  SCHEDULED_ASSERT(options.window >= kMaxQueues, "each queue's window has room for a row");
+  SCHEDULED_ASSERT(options.window > 0 && options.load > 0, "a window has room for a row");
   auto impl = std::make_unique<Impl>(store, options);
   if (absl::Status status = impl->Load(); !status.ok()) return status;
   return std::unique_ptr<JobStateMachine>(new JobStateMachine(std::move(impl)));

@@ -41,8 +41,9 @@
 namespace scheduled::jobs {
 
 struct JobStateMachineOptions {
-  size_t window = 8192;  // rows held in memory in all queues together
-  size_t load = 512;     // rows read from the store at a time
+  // Rows held in memory in all queues together; but at least one a queue, whatever this says.
+  size_t window = 8192;
+  size_t load = 512;  // rows read from the store at a time
 };
 
 class JobStateMachine : public StateMachine {

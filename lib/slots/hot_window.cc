@@ -78,6 +78,7 @@ void HotWindow::Load() {
 }
 
 void HotWindow::DropLargest() {
+  Probe("slots: a window overflows");
   const auto largest = std::prev(rows_.end());
   loaded_before_ = *largest;
   all_loaded_ = false;

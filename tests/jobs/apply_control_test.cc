@@ -2,6 +2,7 @@
 // its runs happen to stand.
 #include <catch2/catch.hpp>
 
+#include "base/codec.h"
 #include "jobs/limits.h"
 #include "jobs/world.h"
 #include "storage/applied_row.h"
@@ -459,6 +460,26 @@ TEST_CASE("a job under a deleted one's id does not inherit its history") {
   REQUIRE(world.Attempts("a").empty());
   world.RunOnce("a");
   REQUIRE(world.Attempts("a").size() == 1);
+}
+
+TEST_CASE("a delete takes so much history at once, that of live runs first") {
+  OpenWorld world;
+  world.CreateRecurring("r");
+  for (const char* id : {"b", "c", "d"}) world.Create(id);  // run numbers in between
+  world.Trigger("r");
+  world.Claim("r");
+  const uint64_t live = world.InFlight("r").front().run();
+  world.Finish("r", {.status = JobStatus::kFailed, .retry_in = kSecond});
+  TableBatch batch(world.store);
+  for (uint32_t i = 1; i <= kMaxDeletedHistory + 100; ++i) {
+    batch.Put(EncodeDeliveryKey({.job_id = "r", .run = live - 1, .attempt = i, .delivery = 1}),
+              pb::RunRow().SerializeAsString());
+  }
+  PutApplied(batch, {.index = world.last_index, .term = world.term});
+  REQUIRE(world.store.Apply(batch).ok());
+  REQUIRE(world.Delete("r").code() == 0);
+  REQUIRE(world.RowsIn(kRunsTag) == 101);
+  REQUIRE(world.store.Scan(RunsFrom("r", live), PrefixEnd(RunsPrefix("r")), 9)->empty());
 }
 
 // --- Requests that come again
