@@ -177,7 +177,7 @@ TEST_CASE("a page that finds nothing in a thousand rows ends with a cursor") {
   Read world;
   std::vector<pb::Command> creates;
   for (int i = 0; i < 2500; ++i) {
-    char id[8];
+    char id[16];
     snprintf(id, sizeof(id), "j%04d", i);
     creates.push_back(world.CreateCommand(id, {.queue = i == 2400 ? "rare" : "noop"}));
   }
