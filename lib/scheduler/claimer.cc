@@ -155,7 +155,7 @@ void Claimer::ClaimOne(Row row, absl::Time now, pb::Claims* claims, std::vector<
   const TurnKey turn = Turns::KeyOf(row.key.job_id);
   if (!turns_.TryTake(turn)) {
     // What was read may be old by the time it is our turn: read it again then.
-    Probe("claims: a due row waits for its job's turn");
+    Probe("claims.waits-for-turn");
     turns_.Take(turn, term_.Guard([this, turn, key = std::move(row.key)]() mutable {
       book_.Release(key.queue);
       GiveBack({std::move(key)});
@@ -262,7 +262,7 @@ void Claimer::OnAnswer(std::vector<Claim> proposed, SessionId session,
   }
   for (const jobs::SlotKey& row : refused) book_.Release(row.queue);
   if (!refused.empty()) {
-    Probe("claims: refused rows go back to their windows");
+    Probe("claims.refused");
     GiveBack(std::move(refused));
   }
   for (const Claim& claim : proposed) turns_.Pass(claim.turn);
@@ -314,7 +314,7 @@ void Claimer::GiveBack(std::vector<jobs::SlotKey> rows) {
 }
 
 void Claimer::Park(jobs::SlotKey row, const absl::Status& why) {
-  Probe("claims: a schedule that cannot be computed is parked");
+  Probe("claims.parked");
   term_.parts().log.Error("cannot compute when a job runs next; it waits for the next leader",
                           {{"job", row.job_id}, {"error", std::string(why.message())}});
 }

@@ -72,7 +72,7 @@ bool Dispatcher::StartDue() {
     for (RunEntry* entry : book_.Due(now, Channel::kMaxMessages)) {
       // A failed look delays the start; the timer of Arm repeats it.
       if (!MayDispatch() || !sessions_->IsUsable(entry->session)) {
-        Probe("dispatch: a due run waits for the lease, the clocks or its session");
+        Probe("dispatch.due-run-waits");
         if (started) sessions_->Flush();
         return false;
       }
@@ -133,7 +133,7 @@ void Dispatcher::ArmStrayCheck() {
 void Dispatcher::PutBackStrays() {
   const absl::Time horizon = term_.WallNow() + term_.options().claim_ahead + kStrayCheck;
   if (book_.LastTime() <= horizon) return;
-  Probe("dispatch: held runs are put back after a clock step");
+  Probe("dispatch.put-back-after-step");
   for (RunEntry* entry : book_.Startable()) {
     if (entry->start.ready > horizon) PutBack(*entry);
   }
@@ -143,7 +143,7 @@ void Dispatcher::PutBackStrays() {
 
 void Dispatcher::WhenResolved(std::string_view job_id, Task then) {
   if (!book_.HasUnresolved(job_id)) return std::move(then)();
-  Probe("dispatch: a command waits for a claim of an earlier leader");
+  Probe("dispatch.waits-for-resolution");
   waiting_[std::string(job_id)].push_back(std::move(then));
 }
 
@@ -180,7 +180,7 @@ void Dispatcher::AfterCommand(std::string_view job_id, const pb::Answer* answer,
         book_.Erase(entry->start.key.run);
         continue;
       }
-      Probe("dispatch: what a refused command withdrew is given back");
+      Probe("dispatch.given-back");
       book_.Update(*entry, [](RunEntry& run) { run.withdrawn_by_command = false; });
     } else if (done && stop && !entry->told_to_stop && entry->state != RunState::kHeld) {
       entry->told_to_stop = true;

@@ -17,7 +17,7 @@ void Dispatcher::OnOutcome(SessionId session, OutcomeMessage outcome) {
   if (RunEntry* entry = book_.Find(outcome.key)) {
     if (entry->state == RunState::kEnding) return;  // it came again
     if (entry->state != RunState::kSent && entry->state != RunState::kUnresolved) {
-      Probe("dispatch: an outcome of a run that was not sent");
+      Probe("dispatch.outcome-not-sent");
       return;
     }
     entry->state = RunState::kEnding;
@@ -110,7 +110,7 @@ void Dispatcher::OnFinishAnswer(std::vector<Finish> finishes, TermContext::Outco
       EndOne(finishes[i], answer.outcome() == pb::FinishAnswer::APPLIED);
     } else if (RunEntry* entry = book_.Find(finishes[i].key)) {
       // Not applied. The node sends the outcome again.
-      Probe("dispatch: a finish is proposed again");
+      Probe("dispatch.finish-again");
       entry->state = RunState::kSent;
       entry->known_taken = true;
     }
@@ -122,7 +122,7 @@ void Dispatcher::OnFinishAnswer(std::vector<Finish> finishes, TermContext::Outco
 }
 
 void Dispatcher::EndOne(const Finish& finish, bool applied) {
-  if (!applied) Probe("dispatch: a stale finish");
+  if (!applied) Probe("dispatch.finish-stale");
   if (book_.Find(finish.key) != nullptr) book_.Erase(finish.key.run);
   sessions_->Tell(finish.session, OutcomeToldRequest{finish.key, applied});
 }
@@ -141,12 +141,12 @@ void Dispatcher::OnReconciled(SessionId session, const std::vector<RunKey>& runs
     if (entry->state != RunState::kUnresolved) continue;
     const RunKey& key = entry->start.key;
     if (taken.contains({key.run, key.token})) {
-      Probe("dispatch: a claim of an earlier leader was started");
+      Probe("dispatch.old-claim-started");
       entry->state = RunState::kSent;
       entry->known_taken = true;
       Resolved(key.job_id);
     } else {
-      Probe("dispatch: a claim of an earlier leader is put back");
+      Probe("dispatch.old-claim-put-back");
       PutBack(*entry);
     }
   }
@@ -184,7 +184,7 @@ void Dispatcher::ProposePutBacks(std::vector<RunKey> runs) {
 void Dispatcher::OnPutBackAnswer(std::vector<RunKey> runs, TermContext::Outcome outcome) {
   if (absl::IsUnknown(outcome.answer.status())) return;  // the term is over
   if (!outcome.answer.ok()) {
-    Probe("dispatch: a put back is proposed again");
+    Probe("dispatch.put-back-again");
     // With their turns still held.
     term_.parts().dispatch->PostAt(term_.MonoNow() + kLookAgain,
                                    term_.Guard([this, runs = std::move(runs)]() mutable {

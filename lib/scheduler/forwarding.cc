@@ -72,7 +72,7 @@ void Forwarding::OnCallEndHere(WriteCallPtr call, WriteResult result) {
   const bool final = IsFinal(result.status()) && !call->maybe_applied;
   if (final) return call->Answer(std::move(result));
   if (closed_) return;
-  Probe("forwarding: a call is tried again");
+  Probe("forwarding.tried-again");
   call->recomputed = 0;
   Wait(std::move(call));  // for the next leader, or the next tick
 }
@@ -170,7 +170,7 @@ void Forwarding::Tick() {
       continue;
     }
     if (now - sent.at >= kResend && !leader_.empty() && leader_ != self_) {
-      Probe("forwarding: a request is sent again");
+      Probe("forwarding.sent-again");
       sent.at = now;
       sent.to = leader_;
       parts_.send(leader_, ForwardRequestMessage{it->first, sent.call->command});

@@ -127,7 +127,7 @@ void Housekeeping::LookAtClocks() {
   if (sessions_.LookAtClocks() != ClockAgreement::Verdict::kDisagrees) return;
   const MonoTime now = term_.MonoNow();
   if (handed_over_ && now - *handed_over_ < kHandOverAgain) return;
-  Probe("housekeeping: a mad clock hands over");
+  Probe("housekeeping.mad-clock");
   handed_over_ = now;
   term_.parts().log.Error(
       "this node's clock disagrees with a majority: handing leadership over",

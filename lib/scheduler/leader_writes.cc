@@ -243,7 +243,7 @@ void LeaderWrites::OnAnswer(CarriedCall call, TermContext::Outcome outcome) {
   }
   const bool stale = outcome.answer.ok() && outcome.answer->reason() == "stale";
   if (stale && call->recomputed < kMaxRecomputations) {
-    Probe("writes: a stale command is computed anew");
+    Probe("writes.stale-again");
     ++call->recomputed;
     return WithTurn(std::move(call));
   }

@@ -91,7 +91,7 @@ absl::Status Node::Start() {
   raft_->OnApplicationFrame([this](const NodeId& from, std::string frame) {
     absl::StatusOr<PeerMessage> message = DecodePeerMessage(frame);
     if (!message.ok()) {
-      Probe("node: a frame that does not decode");
+      Probe("node.frame-malformed");
       log_.Warn("dropped a frame",
                 {{"peer", from.value}, {"error", std::string(message.status().message())}});
       return;
@@ -178,7 +178,7 @@ void Node::OnBarrier(PendingBarrier barrier, absl::Status outcome) {
   const bool again =
       absl::IsUnavailable(outcome) && !stopped_ && runtime_->clock().MonoNow() < barrier.deadline;
   if (!again) return std::move(barrier.done)(std::move(outcome));
-  Probe("node: a read waits for a leader");
+  Probe("node.read-waits-for-leader");
   barriers_.push_back(std::move(barrier));
   if (barrier_timer_ != TimerId()) return;
   barrier_timer_ = dispatch_->PostAt(runtime_->clock().MonoNow() + Forwarding::kTick, [this] {
@@ -264,7 +264,7 @@ void Node::OnQueueHead(std::string_view queue, std::optional<int64_t> ready_us) 
       leader_->dispatcher().OnQueueHead(queue, ready_us);
     } else if (beginning_) {
       // Before the first command of the term nothing changes a queue.
-      Probe("node: a queue changed before its term began");
+      Probe("node.queue-before-term");
     }
   });
 }

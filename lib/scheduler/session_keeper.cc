@@ -181,7 +181,7 @@ void SessionKeeper::AskToOpen(const NodeId& node, BootCounter boot) {
   open->set_max_deliveries(kMaxDeliveries);
   for (auto& [id, session] : sessions_) {
     if (session.node != node || session.closing) continue;
-    Probe("sessions: opening closes an older one");
+    Probe("sessions.opening-closes-older");
     session.closing = true;
     for (const RunKey& run : observer_.WithdrawSession(id)) *open->add_taken() = ToRunRef(run);
   }
@@ -269,7 +269,7 @@ void SessionKeeper::Tick() {
   const MonoTime now = term_.MonoNow();
   if (now - tick_due_ > kLateLane) {
     // We did not listen meanwhile, so what we did not hear says nothing.
-    Probe("sessions: a late lane starts every count anew");
+    Probe("sessions.late-lane");
     counts_from_ = now;
     for (auto& [id, session] : sessions_) {
       session.deadline = std::max(session.deadline, now + kSilence);
@@ -283,7 +283,7 @@ void SessionKeeper::Tick() {
     if (session.node == term_.options().node_id || session.closing) continue;
     const std::optional<MonoTime> since = session.channel.unanswered_since();
     if (!session.mute && since && now - std::max(*since, counts_from_) > kUnanswered) {
-      Probe("sessions: a message stays unanswered");
+      Probe("sessions.unanswered");
       session.mute = now;
     }
     if (session.mute && now - *session.mute > kMuteBeforeClose) {

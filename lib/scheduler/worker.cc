@@ -180,7 +180,7 @@ void Worker::AdoptSession(SessionId session) {
 }
 
 void Worker::LoseSession() {
-  Probe("worker: session lost");
+  Probe("worker.session-lost");
   for (auto& [id, running] : runs_) {
     running.control->Cancel();
     stray_.emplace(id, std::move(running.executor));
@@ -198,7 +198,7 @@ void Worker::LoseSession() {
 
 void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
   if (session_ == SessionId() || messages.session != session_ || messages.term < term_) {
-    Probe("worker: channel of another session or an older term");
+    Probe("worker.channel-refused");
     return;
   }
   const bool new_term = messages.term > term_;
@@ -247,14 +247,14 @@ bool Worker::Take(const ChannelItem& item, bool* reconcile) {
 
 bool Worker::TakeStart(const StartRequest& start) {
   if (!CanTake()) {
-    Probe("worker: start refused");
+    Probe("worker.start-refused");
     return false;
   }
   if (Executor* executor = Find(start.job->executor)) {
     RunIt(*executor, start);
     return true;
   }
-  Probe("worker: start for an unknown executor");
+  Probe("worker.executor-unknown");
   std::vector<OutcomeMessage> fresh;
   Running never{start, "", nullptr, parts_.runtime->clock().WallNow(), {}};
   RunResult result = RunResult::Snooze(
@@ -315,7 +315,7 @@ void Worker::DrainOutbox() {
   for (RunAnswer& answer : outbox_->Take()) {
     const auto it = runs_.find(answer.id);
     if (it == runs_.end()) {
-      Probe("worker: late answer dropped");
+      Probe("worker.answer-late");
       room_came_back |= stray_.erase(answer.id) > 0;
       continue;
     }
@@ -404,7 +404,7 @@ void Worker::OnDeadline() {
       deadlines_.emplace(extended, id);
       continue;
     }
-    Probe("worker: run timed out");
+    Probe("worker.timed-out");
     OutcomeMessage outcome =
         Conclude(running, TimedOut(running.start.job->timeout), parts_.runtime->clock().WallNow());
     running.control->Cancel();
