@@ -139,7 +139,7 @@ void PeerLink::Send(FrameClass frame_class, std::string frame) {
   std::shared_ptr<Stream> stream;
   {
     std::lock_guard lock(mutex_);
-    if (!open_ || !queue_.Push(frame_class, std::move(frame)) || writing_) return;
+    if (!open_ || broken_ || !queue_.Push(frame_class, std::move(frame)) || writing_) return;
     writing_ = true;
     stream = stream_;
     queue_.Fill(stream->packet());
@@ -200,7 +200,7 @@ PeerLink::AfterWrite PeerLink::WriteEnded(bool ok, pb::PeerPacket* packet) {
   }
   if (!ok || queue_.empty()) {
     // After a failed write the read fails as well, and ends the stream.
-    if (!ok) open_ = false;
+    if (!ok) broken_ = true;
     writing_ = false;
     return AfterWrite::kNothing;
   }
