@@ -96,7 +96,7 @@ class Core {
   // Until when no other node can have become leader: the leader's lease, 250 ms from the send time
   // of the newest round of heartbeats that a quorum has answered. For ever where this node is the
   // only voter. In the past (the smallest instant) if this node does not lead, has not committed in
-  // its term, or has sent TimeoutNow.
+  // its term, has sent TimeoutNow, or is leaving the group.
   MonoTime LeaseUntil() const;
   bool LeaseValid(MonoTime now) const { return now < LeaseUntil(); }
 

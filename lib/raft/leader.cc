@@ -227,6 +227,9 @@ MonoTime Core::LeaseUntil() const {
   if (role_ != Role::kLeader || lease_given_up_ || commit_ < term_start_) {
     return MonoTime{INT64_MIN};
   }
+  // The last voter of a group that this node is leaving takes itself for the only one: it does not
+  // wait after a restart, and remembers no promise.
+  if (!membership_.IsVoterThroughout(options_.self, commit_)) return MonoTime{INT64_MIN};
   const int64_t sent = QuorumReached(membership_.current(), [this](const NodeId& id) {
     return id == options_.self ? INT64_MAX : FindPeer(id)->acked_sent_at.nanos;
   });

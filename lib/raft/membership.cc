@@ -125,6 +125,14 @@ const Member* Membership::VoterSince(const NodeId& id, LogIndex commit) const {
   return nullptr;
 }
 
+bool Membership::IsVoterThroughout(const NodeId& id, LogIndex commit) const {
+  for (auto each = history_.rbegin(); each != history_.rend(); ++each) {
+    if (!each->configuration.IsVoter(id)) return false;
+    if (each->index <= commit) return true;
+  }
+  return true;
+}
+
 void Membership::Append(ConfigurationAt configuration) {
   SCHEDULED_ASSERT(configuration.index > current_index(), "configurations are in log order");
   SCHEDULED_ASSERT(configuration.configuration.IsWellFormed(), "a configuration makes sense");

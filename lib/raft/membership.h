@@ -33,6 +33,8 @@ class Membership {
   // is no voter only by an entry that is not committed may be the only one that has this entry, and
   // must be able to lead until it is (dissertation, section 4.2.2). Null if it is none.
   const Member* VoterSince(const NodeId& id, LogIndex commit) const;
+  // A voter of every configuration that may count while everything through `commit` is committed.
+  bool IsVoterThroughout(const NodeId& id, LogIndex commit) const;
   const std::vector<ConfigurationAt>& history() const { return history_; }
 
   void Append(ConfigurationAt configuration);

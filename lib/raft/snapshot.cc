@@ -34,9 +34,11 @@ void Core::On(SnapshotReceived event) {
   // A transfer of an earlier term has no standing any more; a later leader sends its own.
   if (event.term != hard_state_.term || role_ != Role::kFollower || installing_) return;
   if (!leader_.empty() && leader_ != event.from) return;
-  if (event.meta.at.index <= commit_) {
-    // It knows all of it. What it has is news to the sender.
-    Probe("raft.snapshot-behind-commit");
+  if (event.meta.at.index <= commit_ || log_.Contains(event.meta.at)) {
+    // It has all of it, and perhaps acknowledged entries behind it, which an install would drop.
+    // What a snapshot holds is committed.
+    Probe("raft.snapshot-not-needed");
+    if (event.meta.at.index > commit_) CommitThrough(event.meta.at.index);
     SendTo(event.from, AppendReply{true, commit_, LogIndex(), LogPosition()},
            writes_.SeqFor(commit_));
     return;

@@ -180,6 +180,7 @@ void World::RestartWithEmptyDisk(int number, DiskId disk) {
   Crash(number);
   Node& node = nodes_[number];
   node.disk = Disk{};
+  node.wiped = true;
   node.disk_id = disk;
   node.applied.clear();
   node.seen_term = Term();

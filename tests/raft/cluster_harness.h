@@ -136,6 +136,7 @@ class World {
     uint64_t life = 0;  // counts starts: what was posted in an earlier one is void
     Disk disk;
     bool stalled = false;
+    bool wiped = false;          // it once lost its disk
     std::deque<Persist> writes;  // not done; the first is under way
     bool writing = false;
     IoSeq done;
@@ -194,6 +195,7 @@ class World {
   void CheckNode(int node);
   void CheckSend(const Node& node, const Message& message);
   void CheckLeader(int node);
+  void CheckMatches(const Node& leader);
   void CheckLeases();
   void CheckApplied(int node, const Entry& entry);
   bool IsOnQuorum(const Configuration& configuration, const Entry& entry) const;

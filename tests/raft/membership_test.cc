@@ -137,6 +137,23 @@ TEST_CASE("25: the joint configuration is left once") {
   CHECK(a.status().last == LogIndex(5));
 }
 
+TEST_CASE("33: a leader that is leaving has no lease: who stays alone campaigns at once") {
+  LoneCore a({.voters = {"a", "b"}, .term = 1, .log = {1}});
+  a.Lead();
+  a.AutoPersist(true);
+  a.Ack("b", 2);
+  a.AckRound("b", 1);
+  REQUIRE(a.core().LeaseValid(a.now()));
+  a.Step(ChangeMembers{ProposalId(8), {Remove("a")}});  // joint at 3: it still votes
+  CHECK(a.core().LeaseValid(a.now()));
+  a.Ack("b", 3);  // b alone from 4 on
+  REQUIRE(a.status().configuration == Voters({"b"}));
+  CHECK_FALSE(a.core().LeaseValid(a.now()));
+  a.Advance(absl::Milliseconds(60));
+  a.AckRound("b", 2);
+  CHECK_FALSE(a.core().LeaseValid(a.now()));
+}
+
 TEST_CASE("a new leader leaves the joint phase that it finds") {
   Configuration joint = Voters({"a", "b"});
   joint.old_voters = Voters({"a", "b", "c"}).voters;

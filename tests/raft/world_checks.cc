@@ -19,19 +19,36 @@ void World::CheckNode(int number) {
   if (status.role == Role::kLeader) CheckLeader(number);
 }
 
-// One leader in a term, and it has everything that was ever committed.
+// One leader in a term, and it has everything that was committed before.
 void World::CheckLeader(int number) {
   const Node& node = nodes_[number];
   const auto [known, fresh] = leaders_.try_emplace(node.core->term(), node.id);
   SCHEDULED_ASSERT(known->second == node.id, "one leader in a term");
   SCHEDULED_ASSERT(node.disk.hard_state.term >= node.core->term(),
                    "a leader's term and vote are durable");
+  CheckMatches(node);
   if (!fresh) return;
   for (const auto& [index, entry] : truth_) {
+    // Its votes may have been on the way for long: of what came in later terms it knows nothing.
+    if (entry.term > node.core->term()) break;
     const std::optional<Term> term = node.core->TermAt(index);
     // What is cut was applied here, and compared then.
     SCHEDULED_ASSERT(index < node.core->status().first || term == entry.term,
                      "a new leader has all that was committed");
+  }
+}
+
+// What a leader counts on is on the disk that it counts on, until a later leader says otherwise.
+void World::CheckMatches(const Node& leader) {
+  for (const PeerStatus& peer : leader.core->status().peers) {
+    const Node& follower = nodes_[Number(peer.id)];
+    const Disk& disk = follower.disk;
+    if (follower.wiped || disk.hard_state.term > leader.core->term()) continue;
+    SCHEDULED_ASSERT(peer.match <= disk.last(), "what was acknowledged stays on the disk");
+    const Entry* stored = disk.Find(peer.match);
+    const std::optional<Term> term = leader.core->TermAt(peer.match);
+    SCHEDULED_ASSERT(stored == nullptr || !term || stored->term == *term,
+                     "what was acknowledged is the leader's own entry");
   }
 }
 
