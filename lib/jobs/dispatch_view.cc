@@ -20,7 +20,8 @@ bool JobRecord::IsInFlight(uint64_t run) const {
                      [&](const InflightRun& other) { return other.run == run; });
 }
 
-absl::StatusOr<std::optional<JobRecord>> ReadJob(const TableStore& store, std::string_view job_id) {
+absl::StatusOr<std::optional<JobRecord>> ReadJob(const TableStore& store, std::string_view job_id,
+                                                 JobDetail detail) {
   if (!IsKeyName(job_id)) return std::optional<JobRecord>();
   JobRecord record;
   record.job_id = job_id;
@@ -40,7 +41,7 @@ absl::StatusOr<std::optional<JobRecord>> ReadJob(const TableStore& store, std::s
     return absl::DataLossError("the definition of a job does not parse");
   }
   for (const pb::LiveRun& run : record.schedule.runs()) {
-    if (run.held()) continue;
+    if (run.held() || detail == JobDetail::kWithoutInFlight) continue;
     InflightRun in_flight{.run = run.run(), .row = {}};
     found = ReadRow(store, EncodeInflightKey(job_id, run.run()), &in_flight.row);
     if (!found.ok()) return found.status();

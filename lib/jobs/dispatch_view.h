@@ -78,7 +78,13 @@ struct JobRecord {
 };
 
 // Nothing if there is no such job (any more). Any thread. DATA_LOSS: a row that does not parse.
-absl::StatusOr<std::optional<JobRecord>> ReadJob(const TableStore& store, std::string_view job_id);
+enum class JobDetail : uint8_t {
+  kAll,
+  kWithoutInFlight,  // one read less a run, for whoever knows what is in flight: `in_flight` is
+                     // empty
+};
+absl::StatusOr<std::optional<JobRecord>> ReadJob(const TableStore& store, std::string_view job_id,
+                                                 JobDetail detail = JobDetail::kAll);
 
 // A page of `inflight` in the order of its keys, for a new leader's Reconcile; `after` is the last
 // key of the page before. A page shorter than `limit` is the last. Any thread.

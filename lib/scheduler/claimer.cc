@@ -110,7 +110,7 @@ void Claimer::TakeDue() {
         Row row{std::move(key), nullptr};
         if (bytes <= kMaxBatchBytes) {
           absl::StatusOr<std::optional<jobs::JobRecord>> record =
-              jobs::ReadJob(*tables, row.key.job_id);
+              jobs::ReadJob(*tables, row.key.job_id, jobs::JobDetail::kWithoutInFlight);
           if (!record.ok()) {
             log.Error("cannot read a job that is due",
                       {{"job", row.key.job_id}, {"error", std::string(record.status().message())}});

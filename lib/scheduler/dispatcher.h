@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "jobs/dispatch_view.h"
@@ -124,7 +125,8 @@ class Dispatcher : public SessionObserver {
   // Outcomes of runs that the book does not know, being proposed all the same: only Apply may say
   // that they are stale.
   std::set<RunKey> unknown_;
-  absl::flat_hash_map<std::string, std::vector<Task>> waiting_;  // for resolution, by job id
+  // For resolution, by job id; in an order, for when all are dropped with the term.
+  absl::btree_map<std::string, std::vector<Task>> waiting_;
 
   TimerId due_timer_;
   absl::Time due_armed_ = absl::InfiniteFuture();

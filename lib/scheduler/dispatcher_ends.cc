@@ -48,7 +48,7 @@ void Dispatcher::AddFinish(SessionId session, const OutcomeMessage& outcome) {
 
 void Dispatcher::DecideRetry(const RunEntry& entry, const OutcomeMessage& outcome,
                              pb::FinishItem* item) {
-  if (outcome.status == JobStatus::kCompleted || entry.told_to_stop || !entry.start.job) return;
+  if (outcome.status == JobStatus::kCompleted || !entry.start.job) return;
   const RetryPolicy& policy = entry.start.job->retry;
   if (!outcome.uncounted && (!outcome.retryable || entry.start.attempt >= policy.max_attempts)) {
     return;

@@ -54,10 +54,11 @@ void Forwarding::Wait(WriteCallPtr call) {
 void Forwarding::SendTo(const NodeId& leader, WriteCallPtr call) {
   pending_bytes_ += call->command.ByteSizeLong();
   // From here on it is out of our hands until an answer says otherwise.
-  call->maybe_applied = true;
+  const bool again = std::exchange(call->maybe_applied, true);
   parts_.send(leader, ForwardRequestMessage{call->request_id(), call->command});
   const std::string id = call->request_id();
-  sent_.insert_or_assign(id, Sent{std::move(call), parts_.runtime->clock().MonoNow(), leader});
+  sent_.insert_or_assign(id,
+                         Sent{std::move(call), parts_.runtime->clock().MonoNow(), leader, again});
   ArmTick();
 }
 
@@ -136,10 +137,11 @@ void Forwarding::OnRequest(const NodeId& from, ForwardRequestMessage request) {
 void Forwarding::OnAnswer(const NodeId& from, ForwardAnswerMessage answer) {
   const auto it = sent_.find(answer.request_id);
   if (it == sent_.end() || it->second.to != from) return;  // of an attempt that was given up
-  if (!answer.answer.ok() && !IsFinal(answer.answer.status())) {
-    // Not carried out by that leader, or unknown to it; the tick tries again. Even "not applied" is
-    // said of one attempt alone, and earlier ones may be under way.
+  if (!answer.answer.ok() && (!IsFinal(answer.answer.status()) || it->second.again)) {
+    // Not carried out by that leader, or unknown to it; the tick tries again. Even "not applied"
+    // and a refusal are said of one attempt alone, and earlier ones may be under way.
     it->second.at = parts_.runtime->clock().MonoNow() - kResend + kTick;
+    it->second.refused = absl::IsUnavailable(answer.answer.status());
     return;
   }
   WriteCallPtr call = std::move(it->second.call);
@@ -172,6 +174,7 @@ void Forwarding::Tick() {
     if (now - sent.at >= kResend && !leader_.empty() && leader_ != self_) {
       Probe("forwarding.sent-again");
       sent.at = now;
+      sent.again |= !std::exchange(sent.refused, false);
       sent.to = leader_;
       parts_.send(leader_, ForwardRequestMessage{it->first, sent.call->command});
     }

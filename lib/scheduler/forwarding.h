@@ -65,6 +65,8 @@ class Forwarding {
     WriteCallPtr call;
     MonoTime at;
     NodeId to;
+    bool again = false;    // an earlier attempt may have been carried out
+    bool refused = false;  // this one was not, says its receiver
   };
 
   void OnCallEndHere(WriteCallPtr call, WriteResult result);

@@ -21,7 +21,7 @@ absl::StatusOr<std::vector<OldClaim>> ReadClaims(const TableStore& tables) {
     if (!page.ok()) return page.status();
     for (jobs::InflightEntry& entry : *page) {
       absl::StatusOr<std::optional<jobs::JobRecord>> record =
-          jobs::ReadJob(tables, entry.key.job_id);
+          jobs::ReadJob(tables, entry.key.job_id, jobs::JobDetail::kWithoutInFlight);
       if (!record.ok()) return record.status();
       std::shared_ptr<const Job> job;
       if (*record) {

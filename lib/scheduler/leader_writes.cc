@@ -175,7 +175,9 @@ void LeaderWrites::ReadForReplace(CarriedCall call) {
   const std::string job = JobOf(call->command);
   term_.Ask(
       term_.parts().read,
-      [tables = term_.parts().tables, job] { return jobs::ReadJob(*tables, job); },
+      [tables = term_.parts().tables, job] {
+        return jobs::ReadJob(*tables, job, jobs::JobDetail::kWithoutInFlight);
+      },
       [this,
        call = std::move(call)](absl::StatusOr<std::optional<jobs::JobRecord>> record) mutable {
         const TurnKey key = Turns::KeyOf(JobOf(call->command));

@@ -129,7 +129,7 @@ void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat
   session->rooms = beat.rooms;
   session->draining = beat.draining;
   Acknowledge(from, beat, beat.session, Verdict::kAcknowledged);
-  if (beat.term == term_.term()) session->channel.Taken(beat.taken);
+  if (beat.term == term_.term() && session->reconciled) session->channel.Taken(beat.taken);
   ChannelMessages again = session->channel.Resend(now, kResendAfter);
   if (!again.items.empty()) term_.parts().send(from, std::move(again));
   observer_.OnRoom();
@@ -157,10 +157,13 @@ void SessionKeeper::Flush() {
 void SessionKeeper::OnReport(const NodeId& from, const ReportMessage& report) {
   Session* session = Find(report.session);
   if (session == nullptr || session->node != from || report.term != term_.term()) return;
-  session->channel.Taken(report.taken);
+  // Reconcile is answered by what the node lists, not by its having been taken: until that has
+  // arrived it is sent again.
+  if (session->reconciled) session->channel.Taken(report.taken);
   if (session->closing) return;
   if (report.reconcile && !session->reconciled) {
     session->reconciled = true;
+    session->channel.Taken(report.taken);
     observer_.OnReconciled(report.session, report.runs, report.outcomes);
     return;
   }

@@ -15,6 +15,7 @@
 #include <deque>
 #include <string_view>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "base/lane.h"
 #include "scheduled/types.h"
@@ -44,12 +45,13 @@ class Turns {
  private:
   void RunReady();
 
-  // Who waits is kept apart: for most keys nobody does.
+  // Who waits is kept apart: for most keys nobody does. In an order, for when all are dropped with
+  // the term: whoever waits then goes on elsewhere.
   struct State {
     bool contended = false;
   };
   absl::flat_hash_map<TurnKey, State> taken_;
-  absl::flat_hash_map<TurnKey, std::deque<Task>> waiting_;
+  absl::btree_map<TurnKey, std::deque<Task>> waiting_;
   size_t waiting_count_ = 0;
   // Tasks whose turn has come. Run in a loop by the outermost Pass, so that a long queue of quick
   // commands does not nest.

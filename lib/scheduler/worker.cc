@@ -181,7 +181,8 @@ void Worker::AdoptSession(SessionId session) {
 
 void Worker::LoseSession() {
   Probe("worker.session-lost");
-  for (auto& [id, running] : runs_) {
+  for (const DeliveryId& id : RunningIds()) {
+    Running& running = runs_.find(id)->second;
     running.control->Cancel();
     stray_.emplace(id, std::move(running.executor));
   }
@@ -377,6 +378,13 @@ void Worker::SendFresh(std::vector<OutcomeMessage> fresh) {
   ArmBeat();
 }
 
+std::vector<DeliveryId> Worker::RunningIds() const {
+  std::vector<DeliveryId> ids;
+  for (const auto& [id, running] : runs_) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
 void Worker::Forget(DeliveryId id) {
   const auto it = runs_.find(id);
   deadlines_.erase({it->second.deadline, id});
@@ -427,10 +435,7 @@ void Worker::BeginDrain() {
 
 void Worker::HandBack() {
   std::vector<OutcomeMessage> fresh;
-  std::vector<DeliveryId> ids;
-  for (const auto& [id, running] : runs_) ids.push_back(id);
-  std::sort(ids.begin(), ids.end());
-  for (const DeliveryId& id : ids) {
+  for (const DeliveryId& id : RunningIds()) {
     Running& running = runs_.find(id)->second;
     OutcomeMessage outcome = Conclude(running, HandedBack(), parts_.runtime->clock().WallNow());
     running.control->Cancel();

@@ -126,7 +126,8 @@ class Worker {
   OutcomeMessage Conclude(const Running& running, RunResult result, absl::Time end) const;
   void Keep(std::vector<OutcomeMessage>* fresh, OutcomeMessage outcome);
   void SendFresh(std::vector<OutcomeMessage> fresh);
-  void Forget(DeliveryId id);  // takes it out of runs_
+  std::vector<DeliveryId> RunningIds() const;  // in order, whatever the hash table's
+  void Forget(DeliveryId id);                  // takes it out of runs_
   void ArmDeadline();
   void OnDeadline();
 

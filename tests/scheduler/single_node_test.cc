@@ -50,6 +50,18 @@ TEST_CASE("a job whose time is past runs at once, marked late") {
   CHECK(world.StatusOf("a") == JobStatus::kCompleted);
 }
 
+TEST_CASE("a run is claimed just ahead of its time, and what is due later stays where it is") {
+  World world;
+  REQUIRE(world.Schedule(Work("a", absl::Seconds(10))).ok());
+  REQUIRE(world.Schedule(Work("b", absl::Seconds(11))).ok());
+  const Dispatcher& dispatcher = world.node(1).node().leader()->dispatcher();
+  world.Run(absl::Milliseconds(9940));
+  CHECK(dispatcher.runs() == 0);
+  world.Run(absl::Milliseconds(20));
+  CHECK(dispatcher.runs() == 1);
+  CHECK(world.seen().empty());
+}
+
 TEST_CASE("the noop executor is always there") {
   World world;
   REQUIRE(world.Schedule(Job::In(absl::Seconds(1)).Id("a")).ok());

@@ -3,11 +3,13 @@
 #ifndef SCHEDULED_TESTS_SCHEDULER_VIRTUAL_NETWORK_H_
 #define SCHEDULED_TESTS_SCHEDULER_VIRTUAL_NETWORK_H_
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/virtual_runtime.h"
 #include "scheduled/transport.h"
@@ -29,10 +31,9 @@ class VirtualNetwork {
     CutOneWay(b, a);
   }
   void HealAll() { cut_.clear(); }
-  // Application frames that pass this are lost; null lets all through.
-  void DropApplication(std::function<bool(const NodeId& from, const NodeId& to)> drop) {
-    drop_application_ = std::move(drop);
-  }
+  // Application frames for which this is true are lost; null lets all through.
+  using Drop = std::function<bool(const NodeId& from, const NodeId& to, const std::string& frame)>;
+  void DropApplication(Drop drop) { drop_application_ = std::move(drop); }
   // Delivers once more every application frame of one link that was ever sent.
   void ReplayApplication(const NodeId& from, const NodeId& to) {
     for (const auto& [link, frame] : sent_) {
@@ -74,7 +75,7 @@ class VirtualNetwork {
     if (cut_.contains({from, to})) return;
     if (frame_class == FrameClass::kApplication) {
       sent_.emplace_back(std::pair(from, to), frame);
-      if (drop_application_ && drop_application_(from, to)) return;
+      if (drop_application_ && drop_application_(from, to, frame)) return;
     }
     Deliver(from, to, frame_class, std::move(frame));
   }
@@ -94,7 +95,7 @@ class VirtualNetwork {
   std::unique_ptr<Lane> lane_;
   absl::Duration delay_ = absl::Microseconds(200);
   std::set<std::pair<NodeId, NodeId>> cut_;
-  std::function<bool(const NodeId&, const NodeId&)> drop_application_;
+  Drop drop_application_;
   std::vector<std::pair<std::pair<NodeId, NodeId>, std::string>> sent_;
   std::map<NodeId, Port*> ports_;
 };
