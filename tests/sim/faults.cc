@@ -141,14 +141,9 @@ void Faults::Do(FaultKind kind) {
       Note("connection reset");
       return world_.network().Reset(machine, AnyOther(machine));
     case FaultKind::kPause:
-      world_.BeginHarm();
-      world_.Pause(machine);
-      return Later([this, machine] {
-        world_.EndHarm();
-        world_.Resume(machine);
-      });
+      return Soon(machine, [this, machine] { DoPause(machine); });
     case FaultKind::kCrash:
-      return DoCrash(machine);
+      return Soon(machine, [this, machine] { DoCrash(machine); });
     case FaultKind::kCrashAll:
       for (int i = 0; i < world_.size(); ++i) DoCrash(i);
       return;
@@ -160,7 +155,9 @@ void Faults::Do(FaultKind kind) {
       return it.sync->FailNext();
     case FaultKind::kStepClock: {
       const absl::Duration most = plan_.mad_clocks ? kMadStep : kBearableStep;
-      const absl::Duration by = random_.Between(-most, most);
+      // Always near the truth, which no number of steps leaves behind.
+      const absl::Duration by =
+          random_.Between(-most, most) + (world_.loop().WallNow() - it.runtime->clock().WallNow());
       Note(
           fmt::format("steps the clock of {} by {:.3f} s", it.id.value, absl::ToDoubleSeconds(by)));
       world_.BeforeClockMove(machine);
@@ -209,6 +206,26 @@ void Faults::DoClog() {
   world_.BeginHarm();
   world_.After(lasting, [this] {
     if (!over_) world_.EndHarm();
+  });
+}
+
+void Faults::Soon(int machine, Task act) {
+  static constexpr std::array<std::string_view, 6> kLanes = {"dispatch", "dispatch", "raft",
+                                                             "log",      "apply",    "executor"};
+  if (random_.Chance(1, 3)) return std::move(act)();
+  const std::string lane(kLanes[random_.Uniform(kLanes.size())]);
+  world_.Behind(machine, lane, static_cast<int>(1 + random_.Uniform(50)),
+                [this, act = std::move(act)]() mutable {
+                  if (!over_) std::move(act)();
+                });
+}
+
+void Faults::DoPause(int machine) {
+  world_.BeginHarm();
+  world_.Pause(machine);
+  Later([this, machine] {
+    world_.EndHarm();
+    world_.Resume(machine);
   });
 }
 

@@ -63,9 +63,12 @@ class Faults {
   void DoPartition();
   void DoClog();
   void DoCrash(int machine);
+  void DoPause(int machine);
   void DoFailSync(int machine);
   void DoDrift(int machine);
   void DoTransfer();
+  // Now, or right behind a task of the machine.
+  void Soon(int machine, Task act);
   // A time after which what was begun ends, unless all is healed before.
   void Later(Task task);
   absl::Duration Lasting();

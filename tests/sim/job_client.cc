@@ -1,6 +1,8 @@
 // See job_client.h.
 #include "sim/job_client.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 #include <vector>
 
@@ -58,6 +60,11 @@ void JobClient::Try(uint64_t number) {
 void JobClient::Answered(uint64_t number, WriteResult result) {
   Call& call = open_[number];
   world_.Digest(number * 32 + static_cast<uint64_t>(result.status().code()));
+  if (world_.tracing()) {
+    world_.Trace("client", fmt::format("call {} ({}) try {} at {}: {}", number,
+                                       static_cast<int>(call.command.body_case()), call.tries,
+                                       call.machine + 1, result.status().ToString()));
+  }
   call.machine = -1;
   call.maybe |= absl::IsUnknown(result.status());
   const bool decided =
@@ -67,7 +74,10 @@ void JobClient::Answered(uint64_t number, WriteResult result) {
     world_.After(random_.Between(absl::Milliseconds(1), kAgain), [this, number] { Try(number); });
     return;
   }
-  if (!decided && call.maybe) result = absl::UnknownError("no answer");
+  // A create that was carried out may be refused when it comes again after its last occurrence: the
+  // refusal says nothing about the first try.
+  const bool too_late = absl::IsInvalidArgument(result.status()) && call.maybe;
+  if ((!decided || too_late) && call.maybe) result = absl::UnknownError("no answer");
   const WriteDone done = std::move(call.written);
   open_.erase(number);
   done(result);

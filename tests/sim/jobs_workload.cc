@@ -29,6 +29,7 @@ JobsWorkload::JobsWorkload(Random random, bool calm) : random_(random), calm_(ca
   every_ = random_.Between(absl::Milliseconds(20), absl::Milliseconds(400));
   horizon_ = random_.Between(absl::Seconds(1), absl::Seconds(20));
   changed_percent_ = random_.Chance(1, 4) ? 0 : static_cast<uint32_t>(random_.Uniform(100));
+  if (calm_) settings_.capacity = 4096;  // then nothing waits for room
   if (!calm_ && random_.Chance(1, 6)) settings_.capacity = static_cast<int>(1 + random_.Uniform(4));
 }
 

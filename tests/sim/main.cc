@@ -80,11 +80,13 @@ int Main(int argc, char** argv) {
   app.add_option("--seeds", seeds, "first..last");
   app.add_option("--seed", seed, "this seed alone, in this process");
   app.add_flag("--trace", options.seeds.trace, "with --seed: a line for each state change");
+  app.add_flag("--trace-tasks", options.seeds.trace_tasks, "with --trace: and for each task");
   app.add_flag("--twice", twice, "with --seed: runs it twice and compares the digests");
   app.add_option("--nodes", options.seeds.nodes, "of the group")->check(CLI::IsMember({1, 3}));
   app.add_option("--workload", workload)->check(CLI::IsMember({"log", "jobs"}));
   app.add_option("--jobs", options.jobs, "worker processes")->check(CLI::Range(1, 256));
   app.add_option("--minutes", options.minutes, "ends after so long");
+  app.add_option("--twice-every", options.twice_every, "a seed of so many runs twice; 0: none");
   app.add_option("--findings", options.most_findings, "ends after so many");
   app.add_option("--hang", options.hang_seconds, "longest real time of one seed, seconds");
   app.add_flag("--json", json, "prints the result as JSON");

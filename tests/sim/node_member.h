@@ -29,6 +29,7 @@ class NodeMember final : public Member {
 
   RaftNode& raft() override { return node_->raft(); }
   Node& node() { return *node_; }
+  void BeforeKill() override { node_->FallSilent(); }
   void AfterTask(std::string_view lane) override;
 
  private:

@@ -72,6 +72,8 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
   const bool fresh = leaders_.try_emplace(core.term(), machine.number).second;
   Require(fresh, fmt::format("two leaders of term {}", core.term().value));
   for (uint64_t i = 1; i < truth_.size(); ++i) {
+    // A candidate whose votes come late may win a term that is over already.
+    if (truth_[i].committed_in >= core.term()) break;
     const LogIndex index(i);
     const LogState* state = machine.log->State(kSimGroup);
     if (state != nullptr && index <= state->before_first.index) continue;
@@ -89,7 +91,7 @@ void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
     if (state != nullptr && seen.checked <= state->before_first.index) continue;
     const LogRecord* record = machine.log->Find(kSimGroup, seen.checked);
     Require(record != nullptr, "a committed and durable entry is not in the log");
-    const Truth truth{record->term, HashOf(*record)};
+    const Truth truth{record->term, HashOf(*record), InspectCore(machine.member->raft()).term()};
     if (seen.checked.value < truth_.size()) {
       const Truth& known = truth_[seen.checked.value];
       Require(

@@ -4,7 +4,7 @@
 //   1. One leader in a term, in all lives of all nodes.
 //   2. What is committed anywhere is the same entry everywhere, for ever: on commit, on the disks
 //      of a majority, and never truncated from any disk again.
-//   3. A new leader has everything that was ever committed.
+//   3. A new leader has everything that was committed in earlier terms.
 //   4. A vote is given once in a term, and it and every acknowledgement is durable before it is
 //      sent.
 //   5. While a leader's lease holds by its own clock, nobody leads a later term.
@@ -50,6 +50,7 @@ class RaftChecks {
   struct Truth {
     Term term;
     uint64_t hash = 0;
+    Term committed_in;  // or later: the term of who was first seen to have committed it
   };
   // Of one life of a node.
   struct Seen {

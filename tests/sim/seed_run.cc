@@ -41,7 +41,10 @@ SeedResult RunSeed(const SeedOptions& options, void (*report)(const std::string&
   Random random(options.seed * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(options.nodes));
   const FaultPlan plan = FaultPlan::Draw(&random, options.nodes);
   std::unique_ptr<Workload> workload = MakeWorkload(options, random.Fork(), plan.IsCalm());
-  World world({.seed = random.Next(), .nodes = options.nodes, .trace = options.trace},
+  World world({.seed = random.Next(),
+               .nodes = options.nodes,
+               .trace = options.trace,
+               .trace_tasks = options.trace_tasks},
               workload.get());
   SetFindingHandler([&](std::string_view what) {
     std::fflush(stdout);

@@ -19,6 +19,7 @@ struct SeedOptions {
   int nodes = 3;
   WorkloadKind workload = WorkloadKind::kLog;
   bool trace = false;
+  bool trace_tasks = false;
 };
 
 struct SeedResult {

@@ -48,6 +48,7 @@ World::World(const WorldOptions& options, Workload* workload)
 
 World::~World() {
   for (const auto& machine : machines_) {
+    if (machine->up()) machine->member->BeforeKill();
     machine->runtime->Kill();
     machine->member.reset();
     machine->boot_lane.reset();
@@ -72,6 +73,10 @@ void World::AddMachine(int number, int nodes) {
 
 void World::After(absl::Duration wait, Task task) {
   driver_->PostAt(loop_.now() + wait, std::move(task));
+}
+
+void World::Behind(int number, std::string lane, int count, Task act) {
+  behind_[number] = {std::move(lane), count, std::move(act)};
 }
 
 void World::Boot(int number) {
@@ -99,6 +104,8 @@ void World::Crash(int number) {
   Machine& machine = *machines_[number];
   if (machine.boot_lane == nullptr) return;
   if (tracing()) Trace(machine.id.value, "crashes");
+  ++crashes_;
+  if (machine.up()) machine.member->BeforeKill();
   machine.runtime->Kill();
   workload_.OnCrash(*this, machine);
   checks_->OnCrash(machine);
@@ -139,18 +146,38 @@ int World::Leader() {
 
 void World::AfterEvent() {
   const std::string lane = loop_.last_lane();
+  if (options_.trace_tasks) Trace("task", lane);
   for (const auto& machine : machines_) {
     const std::string& name = machine->id.value;
     if (!lane.starts_with(name) || lane[name.size()] != '/' || !machine->up()) continue;
     const std::string_view task = std::string_view(lane).substr(name.size() + 1);
     if (task == "raft") checks_->AfterRaft(*machine);
     machine->member->AfterTask(task);
+    const auto behind = behind_.find(machine->number);
+    if (behind == behind_.end() || behind->second.lane != task) continue;
+    if (--behind->second.count > 0) continue;
+    Task act = std::move(behind->second.act);
+    behind_.erase(behind);
+    std::move(act)();
   }
 }
 
 bool World::MayHaveLost(MonoTime since) const {
   constexpr absl::Duration kAftermath = absl::Seconds(8);
   return harsh_ || harms_ > 0 || last_harm_ >= since - kAftermath;
+}
+
+bool World::MajorityAgrees(int number) const {
+  // What a node knows of others' clocks may be two seconds old.
+  constexpr absl::Duration kKnown = absl::Seconds(3);
+  constexpr absl::Duration kSkew = absl::Milliseconds(1000);  // 500, and as much for its way
+  if (now() - last_clock_move_ < kKnown) return true;
+  const absl::Time own = machines_[number]->runtime->clock().WallNow();
+  int agree = 0;
+  for (const auto& machine : machines_) {
+    agree += absl::AbsDuration(machine->runtime->clock().WallNow() - own) <= kSkew;
+  }
+  return 2 * agree > size();
 }
 
 absl::Time World::EverShown(const Machine& machine) const {
@@ -164,12 +191,14 @@ void World::SetHarshWeather(bool harsh, bool lags) {
 
 void World::BeforeClockMove(int number) {
   clocks_moved_ = true;
+  last_clock_move_ = now();
   machines_[number]->ever_shown = EverShown(*machines_[number]);
 }
 
 void World::AllHealed() {
   harms_ = 0;
   last_harm_ = last_pause_ = now();
+  behind_.clear();
   harsh_ = false;
 }
 

@@ -30,6 +30,8 @@ class Member {
  public:
   virtual ~Member() = default;
   virtual RaftNode& raft() = 0;
+  // Its lanes are about to be killed.
+  virtual void BeforeKill() {}
   // What this life can check of itself after a task of `lane`.
   virtual void AfterTask(std::string_view lane) { (void)lane; }
 };
@@ -56,6 +58,7 @@ struct WorldOptions {
   uint64_t seed = 1;
   int nodes = 3;
   bool trace = false;
+  bool trace_tasks = false;  // each task of each lane as well
 };
 
 class World {
@@ -76,6 +79,10 @@ class World {
 
   // Runs `task` on the driver's lane in `wait`.
   void After(absl::Duration wait, Task task);
+  // Runs `act` right behind a task of the machine's lane of that name, the `count`th from now on,
+  // before anything that the task has posted: between any two steps of a node, however close.
+  // Replaces what was asked of the machine before.
+  void Behind(int number, std::string lane, int count, Task act);
 
   // Driver lane. Each does nothing where it makes no sense.
   void Boot(int number);
@@ -92,7 +99,11 @@ class World {
   bool MayHaveLost(MonoTime since) const;
   // Since `since` a process may have stood still between two of its steps.
   bool MayLag(MonoTime since) const { return lags_ || (paused_ever_ && last_pause_ >= since); }
+  int crashes() const { return crashes_; }
   bool clocks_were_moved() const { return clocks_moved_; }
+  // The machine's wall clock agrees with those of a majority, as far as nodes need to know; true
+  // also where clocks have been moved too recently to be sure.
+  bool MajorityAgrees(int number) const;
   // The largest reading that the machine's wall clock has ever had.
   absl::Time EverShown(const Machine& machine) const;
   void BeginHarm() { ++harms_, last_harm_ = now(); }
@@ -115,6 +126,12 @@ class World {
   std::string State();
 
  private:
+  struct Behindhand {
+    std::string lane;
+    int count = 0;
+    Task act;
+  };
+
   void AddMachine(int number, int nodes);
   void AfterEvent();
 
@@ -128,7 +145,9 @@ class World {
   std::vector<std::unique_ptr<Machine>> machines_;
   std::unique_ptr<SimNetwork> network_;
   std::unique_ptr<RaftChecks> checks_;
+  std::map<int, Behindhand> behind_;  // by machine
   uint64_t digest_ = 0;
+  int crashes_ = 0;
   int harms_ = 0;
   MonoTime last_harm_{INT64_MIN / 2};
   MonoTime last_pause_;
@@ -136,6 +155,7 @@ class World {
   bool harsh_ = false;
   bool lags_ = false;
   bool clocks_moved_ = false;
+  MonoTime last_clock_move_{INT64_MIN / 2};
 };
 
 }  // namespace scheduled::sim
