@@ -7,7 +7,9 @@
 #include <string>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/webhook_rules.h"
 #include "cron/schedule.h"
 #include "cron/time_text.h"
 #include "cron/time_zone.h"
@@ -21,11 +23,10 @@ namespace {
 constexpr size_t kMaxIdBytes = 255;
 constexpr size_t kMaxExecutorBytes = 128;
 constexpr size_t kMaxUrlBytes = 2048;
-constexpr size_t kMaxHeaders = 64;
-constexpr size_t kMaxHeaderBytes = 8 * 1024;
 constexpr size_t kMaxSecretBytes = 4096;
 constexpr size_t kMaxKeyBytes = 255;
 constexpr size_t kMaxCronBytes = 1024;
+constexpr std::string_view kUtc = "UTC";
 constexpr absl::Duration kMaxDelay = absl::Hours(24 * 366 * 100);
 constexpr std::array<std::string_view, 5> kMethods = {"POST", "PUT", "PATCH", "GET", "DELETE"};
 
@@ -93,6 +94,11 @@ absl::Status ValidateCron(const Job& job) {
       !status.ok()) {
     return status;
   }
+  const bool names_zone =
+      job.cron_expression.starts_with("CRON_TZ=") || job.cron_expression.starts_with("TZ=");
+  if (names_zone && job.timezone != kUtc) {
+    return Invalid("timezone is ", Quote(job.timezone), "; cron_expression names one itself");
+  }
   const cron::CronOptions options{
       .time_zone = job.timezone,
       .dst = job.dst == Dst::kSkip ? cron::Dst::kSkip : cron::Dst::kVixie,
@@ -123,10 +129,20 @@ absl::Status ValidateRecurring(const Job& job) {
   return ValidateCron(job);
 }
 
+// The wall clock of a place matters to cron expressions alone: an instant has its own offset.
+absl::Status ValidateZone(const Job& job) {
+  if (!job.cron_expression.empty()) return cron::LoadZone(job.timezone).status();
+  if (job.timezone != kUtc) {
+    return Invalid("timezone is ", Quote(job.timezone),
+                   "; it belongs to cron_expression, and a timestamp carries its own offset");
+  }
+  if (job.dst == Dst::kSkip) return Invalid("dst is skip; it belongs to cron_expression");
+  return absl::OkStatus();
+}
+
 absl::Status ValidateSchedule(const Job& job) {
-  absl::Status status =
-      FirstError({CheckTime("timestamp", job.timestamp), CheckTime("last_date", job.last_date),
-                  cron::LoadZone(job.timezone).status()});
+  absl::Status status = FirstError({CheckTime("timestamp", job.timestamp),
+                                    CheckTime("last_date", job.last_date), ValidateZone(job)});
   if (!status.ok()) return status;
   switch (job.type) {
     case JobType::kOnce:
@@ -137,27 +153,21 @@ absl::Status ValidateSchedule(const Job& job) {
   return Invalid("type is ", static_cast<int>(job.type), "; it needs to be once or recurring");
 }
 
-absl::Status ValidateHeaders(const WebhookTarget& webhook) {
-  if (webhook.headers.size() > kMaxHeaders) {
-    return Invalid("headers are ", webhook.headers.size(), "; at most ", kMaxHeaders,
-                   " are allowed");
+// "user@host:port", of which the host may be an IPv6 address in brackets. What is in the host is
+// for the resolver to judge.
+bool IsAuthority(std::string_view text) {
+  text.remove_prefix(text.rfind('@') + 1);
+  size_t end = text.find(':');
+  if (text.starts_with('[')) {
+    end = text.find(']');
+    if (end == std::string_view::npos) return false;
+    ++end;
   }
-  size_t bytes = 0;
-  for (const auto& [name, value] : webhook.headers) {
-    bytes += name.size() + value.size();
-    if (!IsHttpToken(name)) {
-      return Invalid("headers has the name ", Quote(name), "; it needs to be an HTTP token");
-    }
-    const bool has_control = std::any_of(value.begin(), value.end(), [](char c) {
-      return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f;
-    });
-    if (has_control) {
-      return Invalid("headers has the value ", Quote(value), " for ", Quote(name),
-                     "; control characters are not allowed");
-    }
-  }
-  if (bytes <= kMaxHeaderBytes) return absl::OkStatus();
-  return Invalid("headers have ", bytes, " bytes; at most ", kMaxHeaderBytes, " are allowed");
+  if (end >= text.size()) return !text.empty();
+  uint32_t port = 0;
+  const absl::string_view digits(text.data() + end + 1, text.size() - end - 1);
+  if (text[end] != ':' || end == 0) return false;
+  return digits.empty() || (absl::SimpleAtoi(digits, &port) && port >= 1 && port <= 65535);
 }
 
 absl::Status ValidateUrl(std::string_view url) {
@@ -174,6 +184,10 @@ absl::Status ValidateUrl(std::string_view url) {
   if (url.size() == host || url[host] == '/' || url[host] == '?' || url[host] == '#') {
     return Invalid("webhook_url is ", Quote(url), "; it names no host");
   }
+  const std::string_view rest = url.substr(host);
+  if (!IsAuthority(rest.substr(0, rest.find_first_of("/?#")))) {
+    return Invalid("webhook_url is ", Quote(url), "; its host or port, 1 to 65535, is malformed");
+  }
   if (HasControl(url) || url.find(' ') != std::string_view::npos) {
     return Invalid("webhook_url is ", Quote(url),
                    "; blanks and control characters need to be escaped");
@@ -188,12 +202,23 @@ absl::Status ValidateSecrets(const WebhookTarget& webhook) {
       !status.ok()) {
     return status;
   }
+  if (absl::Status status = WebhookKeyOf(webhook.secret).status(); !status.ok()) return status;
   // Its value is not told: it is a secret.
   const bool is_plain =
       std::all_of(webhook.bearer_token.begin(), webhook.bearer_token.end(),
                   [](char c) { return absl::ascii_isgraph(static_cast<unsigned char>(c)); });
   if (is_plain) return absl::OkStatus();
   return Invalid("bearer_token has characters other than printable ASCII without blanks");
+}
+
+// What belongs to a webhook would be forgotten without one.
+absl::Status ValidateNoWebhook(const WebhookTarget& webhook) {
+  const char* given = webhook != WebhookTarget{.method = webhook.method} ? "headers" : nullptr;
+  if (!webhook.bearer_token.empty()) given = "bearer_token";
+  if (!webhook.secret.empty()) given = "secret";
+  if (webhook.method != WebhookTarget().method) given = "method";
+  if (given == nullptr) return absl::OkStatus();
+  return Invalid(given, " is given; without a webhook_url it has no meaning");
 }
 
 absl::Status ValidateWebhook(const Job& job) {
@@ -205,8 +230,13 @@ absl::Status ValidateWebhook(const Job& job) {
     return Invalid("method is ", Quote(webhook.method),
                    "; it needs to be POST, PUT, PATCH, GET or DELETE");
   }
-  return FirstError({webhook.url.empty() ? absl::OkStatus() : ValidateUrl(webhook.url),
-                     ValidateHeaders(webhook), ValidateSecrets(webhook)});
+  const bool has_body = webhook.method != "GET" && webhook.method != "DELETE";
+  if (!has_body && !job.payload.empty() && EffectiveExecutor(job) == kWebhookExecutor) {
+    return Invalid("payload is given; a webhook of method ", webhook.method, " has no body");
+  }
+  return FirstError({webhook.url.empty() ? ValidateNoWebhook(webhook) : ValidateUrl(webhook.url),
+                     CheckWebhookHeaders(webhook.headers, !webhook.bearer_token.empty()),
+                     ValidateSecrets(webhook)});
 }
 
 // Also false for a NaN.

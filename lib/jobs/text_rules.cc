@@ -1,11 +1,9 @@
 // See text_rules.h.
 #include "jobs/text_rules.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
@@ -60,14 +58,6 @@ bool HasControl(std::string_view text) {
     if (*character < 0x20 || (*character >= 0x7f && *character <= 0x9f)) return true;
   }
   return false;
-}
-
-bool IsHttpToken(std::string_view text) {
-  constexpr std::string_view kOthers = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [&](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           kOthers.find(c) != std::string_view::npos;
-  });
 }
 
 std::string Quote(std::string_view text) {

@@ -11,8 +11,6 @@ namespace scheduled::jobs {
 bool IsUtf8(std::string_view text);
 // A control character of Unicode (U+0000 to U+001F, U+007F to U+009F), in well-formed UTF-8.
 bool HasControl(std::string_view text);
-// A token of RFC 9110, as a header's name is.
-bool IsHttpToken(std::string_view text);
 // As it may stand in a message: quoted, what is not printable ASCII escaped, cut to 60 bytes.
 std::string Quote(std::string_view text);
 

@@ -187,9 +187,16 @@ TEST_CASE("a webhook's target is checked field by field") {
   for (const std::string& url :
        {std::string("ftp://a"), std::string("example.com"), std::string("http://"),
         std::string("http:///path"), std::string("http://a b"), std::string("http://a\r\nX: y"),
+        std::string("http://a:99999/"), std::string("http://a:0/"), std::string("http://a:x"),
+        std::string("http://:80/"), std::string("http://[::1/"), std::string("http://[::1]80/"),
         "http://" + std::string(2048, 'a')}) {
     CAPTURE(url);
     REQUIRE_THAT(Refusal(with([&](WebhookTarget& w) { w.url = url; })), Contains("webhook_url"));
+  }
+  for (const char* url : {"http://[::1]:9000/a:b", "http://a:65535", "http://a:/",
+                          "https://[::1]?x", "http://user:word@a:80/"}) {
+    CAPTURE(url);
+    REQUIRE(ValidateJob(with([&](WebhookTarget& w) { w.url = url; })).ok());
   }
   REQUIRE_THAT(Refusal(with([](WebhookTarget& w) { w.method = "get"; })), Contains("method"));
   REQUIRE_THAT(Refusal(with([](WebhookTarget& w) { w.headers["a b"] = "x"; })),
@@ -204,9 +211,41 @@ TEST_CASE("a webhook's target is checked field by field") {
                Contains("at most 64"));
   const std::string refusal = Refusal(with([](WebhookTarget& w) { w.bearer_token = "my secret"; }));
   REQUIRE_THAT(refusal, Contains("bearer_token") && !Contains("my secret"));
+  REQUIRE_THAT(Refusal(with([](WebhookTarget& w) { w.headers["Host"] = "evil"; })),
+               Contains("headers has the name Host"));
+  REQUIRE_THAT(Refusal(with([](WebhookTarget& w) {
+                 w.headers["authorization"] = "Basic x";
+                 w.bearer_token = "t";
+               })),
+               Contains("authorization"));
+  const std::string no_key = Refusal(with([](WebhookTarget& w) { w.secret = "whsec_!hidden!"; }));
+  REQUIRE_THAT(no_key, Contains("secret") && Contains("base64") && !Contains("hidden"));
   Job no_url = Valid();
   no_url.executor = "webhook";
   REQUIRE_THAT(Refusal(no_url), Contains("webhook_url is not given"));
+}
+
+TEST_CASE("nothing is taken that would have no effect") {
+  REQUIRE_THAT(RefusalAfter([](Job& j) { j.webhook.secret = "s"; }), Contains("secret is given"));
+  REQUIRE_THAT(RefusalAfter([](Job& j) { j.webhook.bearer_token = "t"; }),
+               Contains("bearer_token is given"));
+  REQUIRE_THAT(RefusalAfter([](Job& j) { j.webhook.headers["X-A"] = "b"; }),
+               Contains("headers is given"));
+  REQUIRE_THAT(RefusalAfter([](Job& j) { j.webhook.method = "PUT"; }), Contains("method is given"));
+  REQUIRE_THAT(RefusalAfter([](Job& j) {
+                 j.webhook = {.url = "http://a/", .method = "GET"};
+                 j.payload = "{}";
+               }),
+               Contains("payload is given; a webhook of method GET"));
+  REQUIRE_THAT(RefusalAfter([](Job& j) { j.timezone = "Europe/Madrid"; }),
+               Contains("timezone is \"Europe/Madrid\"; it belongs to cron_expression"));
+  REQUIRE_THAT(RefusalAfter([](Job& j) { j.dst = Dst::kSkip; }), Contains("dst is skip"));
+  Job interval = Job::Every(absl::Hours(1));
+  interval.timezone = "Europe/Madrid";
+  REQUIRE_THAT(Refusal(interval), Contains("timezone"));
+  REQUIRE_THAT(Refusal(Job::Cron("CRON_TZ=Asia/Tokyo 0 9 * * *", "Europe/Madrid")),
+               Contains("timezone is \"Europe/Madrid\"; cron_expression names one itself"));
+  REQUIRE(ValidateJob(Job::Cron("CRON_TZ=Asia/Tokyo 0 9 * * *")).ok());
 }
 
 TEST_CASE("bounds are named with the value that broke them") {

@@ -9,7 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "base/checksum.h"
 #include "base/utf8.h"
-#include "executor/webhook/header_rules.h"
+#include "base/webhook_rules.h"
 #include "executor/webhook/json_text.h"
 
 namespace scheduled::webhook {
@@ -61,7 +61,7 @@ absl::Status CheckTarget(const RunContext& run) {
   if (HasControl(target.bearer_token)) {
     return absl::InvalidArgumentError("bearer_token: holds a control character");
   }
-  return CheckUserHeaders(target.headers, !target.bearer_token.empty());
+  return CheckWebhookHeaders(target.headers, !target.bearer_token.empty());
 }
 
 }  // namespace

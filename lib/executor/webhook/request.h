@@ -15,7 +15,7 @@
 // X-Scheduled-Job-Id, X-Scheduled-Attempt, X-Scheduled-Fencing-Token, traceparent (W3C Trace
 // Context: the run is the trace, each delivery a span), Authorization: Bearer … (with a bearer
 // token), webhook-id, webhook-timestamp and webhook-signature (with a secret; signature.h), then
-// the job's own (header_rules.h).
+// the job's own (base/webhook_rules.h).
 #ifndef SCHEDULED_LIB_EXECUTOR_WEBHOOK_REQUEST_H_
 #define SCHEDULED_LIB_EXECUTOR_WEBHOOK_REQUEST_H_
 

@@ -8,23 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "base/assert.h"
+#include "base/webhook_rules.h"
 
 namespace scheduled::webhook {
-namespace {
-
-constexpr std::string_view kBase64Prefix = "whsec_";
-
-absl::StatusOr<std::string> KeyOf(std::string_view secret) {
-  if (!secret.starts_with(kBase64Prefix)) return std::string(secret);
-  secret.remove_prefix(kBase64Prefix.size());
-  std::string key;
-  if (!absl::Base64Unescape(absl::string_view(secret.data(), secret.size()), &key) || key.empty()) {
-    return absl::InvalidArgumentError("the webhook's secret begins with whsec_ and is no base64");
-  }
-  return key;
-}
-
-}  // namespace
 
 Signer::Signer() {
   EVP_MAC* algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
@@ -43,7 +29,7 @@ Signer::~Signer() { EVP_MAC_CTX_free(hmac_); }
 
 absl::StatusOr<std::string> Signer::Sign(std::string_view secret, const SignedMessage& message) {
   SCHEDULED_ASSERT(!secret.empty(), "there is a secret to sign with");
-  const absl::StatusOr<std::string> key = KeyOf(secret);
+  const absl::StatusOr<std::string> key = WebhookKeyOf(secret);
   if (!key.ok()) return key.status();
 
   const auto bytes = [](std::string_view text) {

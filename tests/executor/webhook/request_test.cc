@@ -5,8 +5,8 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "base/webhook_rules.h"
 #include "executor/fake_run.h"
-#include "executor/webhook/header_rules.h"
 #include "executor/webhook/json_text.h"
 #include "executor/webhook/signature.h"
 
@@ -228,9 +228,9 @@ TEST_CASE("no value can begin a header of its own") {
         Headers{{"X-A", "\x7f"}}, Headers{{"", "a"}}, Headers{{"X A", "a"}}, Headers{{"X-A:", "a"}},
         Headers{{"X-\xc3\xa9", "a"}}}) {
     INFO(headers.begin()->first);
-    CHECK(CheckUserHeaders(headers, false).code() == absl::StatusCode::kInvalidArgument);
+    CHECK(CheckWebhookHeaders(headers, false).code() == absl::StatusCode::kInvalidArgument);
   }
-  CHECK(CheckUserHeaders({{"X-A", "tab\tand \xc3\xa9"}, {"User-Agent", "mine"}}, false).ok());
+  CHECK(CheckWebhookHeaders({{"X-A", "tab\tand \xc3\xa9"}, {"User-Agent", "mine"}}, false).ok());
 }
 
 TEST_CASE("the library's and the connection's headers cannot be replaced") {
@@ -240,20 +240,20 @@ TEST_CASE("the library's and the connection's headers cannot be replaced") {
         "Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding", "Upgrade",
         "Proxy-Authorization", "HTTP2-Settings"}) {
     INFO(name);
-    CHECK(CheckUserHeaders({{name, "x"}}, false).code() == absl::StatusCode::kInvalidArgument);
+    CHECK(CheckWebhookHeaders({{name, "x"}}, false).code() == absl::StatusCode::kInvalidArgument);
   }
-  CHECK(CheckUserHeaders({{"Authorization", "Basic x"}}, false).ok());
-  CHECK_FALSE(CheckUserHeaders({{"authorization", "Basic x"}}, true).ok());
+  CHECK(CheckWebhookHeaders({{"Authorization", "Basic x"}}, false).ok());
+  CHECK_FALSE(CheckWebhookHeaders({{"authorization", "Basic x"}}, true).ok());
 }
 
 TEST_CASE("the number and size of a job's headers are bounded") {
   std::map<std::string, std::string> headers;
   for (int i = 0; i < 64; ++i) headers["X-" + std::to_string(i)] = "v";
-  CHECK(CheckUserHeaders(headers, false).ok());
+  CHECK(CheckWebhookHeaders(headers, false).ok());
   headers["X-64"] = "v";
-  CHECK_FALSE(CheckUserHeaders(headers, false).ok());
-  CHECK(CheckUserHeaders({{"X", std::string(8191, 'v')}}, false).ok());
-  CHECK_FALSE(CheckUserHeaders({{"X", std::string(8192, 'v')}}, false).ok());
+  CHECK_FALSE(CheckWebhookHeaders(headers, false).ok());
+  CHECK(CheckWebhookHeaders({{"X", std::string(8191, 'v')}}, false).ok());
+  CHECK_FALSE(CheckWebhookHeaders({{"X", std::string(8192, 'v')}}, false).ok());
 }
 
 }  // namespace

@@ -1,8 +1,7 @@
 // The rules as tables; names are compared without regard to case (RFC 9110, section 5.1).
-#include "executor/webhook/header_rules.h"
+#include "base/webhook_rules.h"
 
 #include <algorithm>
-#include <string_view>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -10,11 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace scheduled::webhook {
+namespace scheduled {
 namespace {
 
 constexpr size_t kMaxHeaders = 64;
 constexpr size_t kMaxHeaderBytes = 8 << 10;
+constexpr std::string_view kBase64Prefix = "whsec_";
 
 constexpr const char* kReserved[] = {
     "host",       "content-length", "content-type", "idempotency-key", "expect",
@@ -48,32 +48,44 @@ bool IsReserved(absl::string_view name, bool has_bearer_token) {
 
 }  // namespace
 
-absl::Status CheckUserHeaders(const std::map<std::string, std::string>& headers,
-                              bool has_bearer_token) {
+absl::Status CheckWebhookHeaders(const std::map<std::string, std::string>& headers,
+                                 bool has_bearer_token) {
   if (headers.size() > kMaxHeaders) {
     return absl::InvalidArgumentError(
-        absl::StrCat("headers: ", headers.size(), " are more than ", kMaxHeaders));
+        absl::StrCat("headers are ", headers.size(), "; at most ", kMaxHeaders, " are allowed"));
   }
   size_t bytes = 0;
   for (const auto& [name, value] : headers) {
     bytes += name.size() + value.size();
     if (!IsToken(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("headers: \"", absl::CHexEscape(name), "\" is no header name"));
+      return absl::InvalidArgumentError(absl::StrCat("headers has the name \"",
+                                                     absl::CHexEscape(name.substr(0, 60)),
+                                                     "\"; it needs to be an HTTP token"));
     }
     if (!IsValue(value)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("headers: the value of ", name, " holds a control character"));
+          absl::StrCat("headers has a value for ", name,
+                       " that holds control characters; tab alone is allowed"));
     }
     if (IsReserved(name, has_bearer_token)) {
-      return absl::InvalidArgumentError(absl::StrCat("headers: ", name, " cannot be set by a job"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("headers has the name ", name, "; that one is set by the library"));
     }
   }
-  if (bytes > kMaxHeaderBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("headers: ", bytes, " bytes are more than ", kMaxHeaderBytes));
-  }
-  return absl::OkStatus();
+  if (bytes <= kMaxHeaderBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("headers have ", bytes, " bytes; at most ", kMaxHeaderBytes, " are allowed"));
 }
 
-}  // namespace scheduled::webhook
+absl::StatusOr<std::string> WebhookKeyOf(std::string_view secret) {
+  if (!secret.starts_with(kBase64Prefix)) return std::string(secret);
+  secret.remove_prefix(kBase64Prefix.size());
+  std::string key;
+  if (!absl::Base64Unescape(absl::string_view(secret.data(), secret.size()), &key) || key.empty()) {
+    return absl::InvalidArgumentError(
+        "secret begins with whsec_; base64 of at least one byte needs to follow");
+  }
+  return key;
+}
+
+}  // namespace scheduled
