@@ -24,14 +24,18 @@ class SlotQueue::Impl {
         prefix_(SlotStore::kPrefix),
         gap_(options.gap),
         window_(tables_, prefix_, {.rows = options.window, .load = options.load},
-                own_->entries() == 0) {}
+                own_->entries() == 0) {
+    CheckGap();
+  }
 
   Impl(const TableStore& tables, std::string prefix, uint64_t size, const SlotQueueOptions& options)
       : tables_(tables),
         prefix_(std::move(prefix)),
         gap_(options.gap),
         size_(size),
-        window_(tables, prefix_, {.rows = options.window, .load = options.load}, size == 0) {}
+        window_(tables, prefix_, {.rows = options.window, .load = options.load}, size == 0) {
+    CheckGap();
+  }
 
   absl::Status Add(const SlotEntry& entry);
   absl::Status Remove(const SlotEntry& entry);
@@ -51,6 +55,10 @@ class SlotQueue::Impl {
   uint64_t size() const { return own_ != nullptr ? own_->entries() : size_; }
 
  private:
+  void CheckGap() const {
+    SCHEDULED_ASSERT(ValidateSlotGap(gap_).ok(), "the gap is whole seconds, at least one");
+  }
+
   std::unique_ptr<SlotStore> own_;  // null if somebody else writes the rows
   const TableStore& tables_;
   const std::string prefix_;

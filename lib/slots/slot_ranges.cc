@@ -65,7 +65,7 @@ int64_t SlotNumber(absl::Time due, absl::Duration gap) {
   SCHEDULED_ASSERT(gap >= absl::Seconds(1), "a slot is a second wide at least");
   const int64_t width = absl::ToInt64Microseconds(gap);
   const int64_t micros = absl::ToUnixMicros(due);
-  return micros >= 0 ? micros / width : -((-micros + width - 1) / width);
+  return micros / width - (micros % width < 0 ? 1 : 0);
 }
 
 absl::StatusOr<std::vector<Slot>> ReadSlots(const TableStore& store,

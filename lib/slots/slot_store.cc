@@ -21,7 +21,7 @@ namespace {
 constexpr GroupId kGroup{1};
 constexpr Term kTerm{1};
 constexpr std::string_view kEntriesKey = "Mentries";
-// How many records are written between two looks at what the tables have made durable.
+// The log is cut once it has this many records, and again after as many more.
 constexpr uint64_t kCutEvery = 65536;
 constexpr size_t kReplayBytes = size_t{1} << 20;
 
@@ -102,18 +102,21 @@ absl::Status SlotStore::Load() {
       if (absl::Status status = Replay(record); !status.ok()) return status;
     }
   }
-  cut_at_ = LogIndex(last_.value + kCutEvery);
+  // From the log's first record, not its last: a log that many short lives have left is cut too.
+  cut_at_ = LogIndex(log->first.value + kCutEvery);
   return absl::OkStatus();
 }
 
 absl::Status SlotStore::Replay(const LogRecord& record) {
   KeyReader reader(record.bytes.view());
-  uint8_t op = 0;
-  if (!reader.U8(&op) || (op != 1 && op != 2)) {
+  uint8_t byte = 0;
+  reader.U8(&byte);
+  const Op op = static_cast<Op>(byte);
+  if (op != Op::kPut && op != Op::kDelete) {
     return absl::DataLossError(
         absl::StrCat("record ", record.index.value, " of the queue's log is damaged"));
   }
-  return ApplyToTables(static_cast<Op>(op), reader.rest(), record.index);
+  return ApplyToTables(op, reader.rest(), record.index);
 }
 
 absl::StatusOr<bool> SlotStore::Contains(std::string_view key) const {

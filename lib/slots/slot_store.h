@@ -56,7 +56,7 @@ class SlotStore {
   std::unique_ptr<TableBatch> batch_;
   uint64_t entries_ = 0;
   LogIndex last_;       // of the log and of the tables
-  LogIndex cut_at_{0};  // the log is looked at again, to be cut, beyond this
+  LogIndex cut_at_{0};  // the log is cut once it has a record of this index
 };
 
 }  // namespace scheduled

@@ -10,8 +10,10 @@
 
 #include "base/random.h"
 #include "slots/slot_key.h"
+#include "slots/slot_store.h"
 #include "storage/applied_row.h"
 #include "storage/memory_table_store.h"
+#include "storage/rocks_log_store.h"
 #include "storage/table_batch.h"
 
 namespace scheduled {
@@ -235,6 +237,19 @@ TEST_CASE("slots before the epoch are whole") {
   REQUIRE((*slots)[1].min_time == absl::FromUnixSeconds(-10));
 }
 
+TEST_CASE("slots from the infinite past on are all slots, and the infinite future has one") {
+  const auto queue = SlotQueue::InMemory();
+  for (const absl::Time due : {absl::InfinitePast(), At(0), absl::InfiniteFuture()}) {
+    REQUIRE(queue->Add({.due = due, .id = "a"}).ok());
+  }
+  const auto all = queue->Slots(absl::InfinitePast(), 10);
+  REQUIRE(all->size() == 3);
+  REQUIRE((*all)[0].key < (*all)[1].key);
+  REQUIRE((*all)[1].key == 0);
+  REQUIRE(queue->Slots(At(1), 10)->size() == 2);
+  REQUIRE(queue->Slots(absl::InfiniteFuture(), 10)->size() == 1);
+}
+
 TEST_CASE("a queue on disk comes back with what was acknowledged, and with no marks") {
   TempDir dir;
   const std::string path = dir.path() + "/queue";
@@ -273,6 +288,33 @@ TEST_CASE("a queue whose process died comes back from its log") {
   const auto marked = twin.taken();
   for (const SlotEntry& entry : marked) twin.Return(entry);
   REQUIRE((*left)->Take(At(100), SIZE_MAX) == twin.Take(At(100), SIZE_MAX));
+}
+
+TEST_CASE("the log that many short lives of a queue have left is cut") {
+  TempDir dir;
+  const std::string path = dir.path() + "/queue";
+  std::filesystem::create_directory(path);
+  const std::string key = SlotKey(SlotStore::kPrefix, Entry(5, "a"));
+  const RocksResources resources;
+  {
+    // As if an entry had come and gone in each of 35,000 lives.
+    auto log = *RocksLogStore::Open(path + "/log", resources);
+    REQUIRE(log->Load(GroupId(1)).ok());
+    LogWrite write{.group = GroupId(1), .hard_state = HardState{.term = Term(1), .vote = {}}};
+    for (uint64_t i = 1; i <= 70'000; ++i) {
+      const std::string op(1, i % 2 == 1 ? '\1' : '\2');
+      write.entries.push_back(
+          {.term = Term(1), .index = LogIndex(i), .bytes = SharedBuffer(op + key)});
+    }
+    REQUIRE(log->Write({&write, 1}).ok());
+  }
+  {
+    auto queue = *SlotQueue::Open(path);
+    REQUIRE(queue->size() == 0);
+    REQUIRE(queue->Add(Entry(5, "a")).ok());
+  }
+  auto log = *RocksLogStore::Open(path + "/log", resources);
+  REQUIRE(log->Load(GroupId(1))->first > LogIndex(70'000));
 }
 
 TEST_CASE("a queue is not opened with a gap or window that makes no sense") {
