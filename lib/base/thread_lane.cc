@@ -40,7 +40,9 @@ void Arm(int fd, int flags, int64_t due) {
     spec.it_value.tv_nsec = nanos % kNanosPerSecond;
   }
   const int result = timerfd_settime(fd, flags, &spec, nullptr);
-  SCHEDULED_ASSERT(result == 0, "the kernel takes the deadline of a timer");
+  // ECANCELED tells that the clock was stepped since the timer was last armed, and nobody has read
+  // it since. The timer is armed all the same (timerfd_create(2), notes), and by the new clock.
+  SCHEDULED_ASSERT(result == 0 || errno == ECANCELED, "the kernel takes the deadline of a timer");
 }
 
 void Drain(int fd) {
