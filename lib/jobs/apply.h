@@ -50,8 +50,7 @@ void ApplyRetain(ApplyContext& ctx, const pb::Retain& retain, pb::Answer* answer
 void ApplySweepDedup(ApplyContext& ctx, const pb::SweepDedup& sweep, pb::Answer* answer);
 void ApplySetGroup(ApplyContext& ctx, const pb::SetGroup& set, pb::Answer* answer);
 
-// --- Shared by them; apply_common.cc
-// --------------------------------------------------------------
+// --- Shared by them; apply_common.cc ------------------------------------------------------------
 
 using RunRefs = google::protobuf::RepeatedPtrField<pb::RunRef>;
 

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/codec.h"
 #include "jobs/limits.h"
+#include "jobs/stored_row.h"
 #include "storage/applied_row.h"
 
 namespace scheduled::jobs {
@@ -32,14 +33,12 @@ absl::Status Damaged(std::string_view what, std::string_view key) {
                    absl::BytesToHexString(absl::string_view(key.data(), key.size()))));
 }
 
-// Reads a row of `meta` as committed; the message stays as it is if there is none.
-absl::StatusOr<bool> ReadMeta(const TableStore& store, std::string_view key,
-                              google::protobuf::MessageLite* row) {
-  absl::StatusOr<std::optional<std::string>> value = store.Get(key);
-  if (!value.ok()) return value.status();
-  if (!value->has_value()) return false;
-  if (!row->ParseFromString(**value)) return Damaged("a stored row does not parse", key);
-  return true;
+// Nodes that follow the level would come to differ from one that does not know it.
+absl::Status CheckLevel(uint32_t level) {
+  if (level <= kLastLevel) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the group has reached feature level ", level,
+                                                    ", and this program knows up to ", kLastLevel,
+                                                    ": run the newer program"));
 }
 
 }  // namespace
@@ -55,12 +54,12 @@ absl::Status ApplyContext::Load() {
   counters_.Clear();
   group_.Clear();
   queues_.clear();
+  used_queues_ = 0;
   touched_.clear();
   recent_.Clear();
-  if (absl::StatusOr<bool> found = ReadMeta(store_, kCountersKey, &counters_); !found.ok()) {
-    return found.status();
-  }
-  absl::StatusOr<bool> found = ReadMeta(store_, kGroupKey, &group_);
+  absl::StatusOr<bool> found = ReadRow(store_, kCountersKey, &counters_);
+  if (!found.ok()) return found.status();
+  found = ReadRow(store_, kGroupKey, &group_);
   if (!found.ok()) return found.status();
   if (!*found) {
     group_.set_format(kFormat);
@@ -72,6 +71,7 @@ absl::Status ApplyContext::Load() {
                                                       "; this library reads format ", kFormat,
                                                       " only"));
   }
+  if (absl::Status status = CheckLevel(group_.level()); !status.ok()) return status;
   std::string from = TablePrefix(kQueuesTag);
   while (true) {
     const absl::StatusOr<std::vector<TableRow>> rows =
@@ -84,6 +84,7 @@ absl::Status ApplyContext::Load() {
         return Damaged("a stored row does not parse", row.key);
       }
       queues_[name].count = {.runs = count.runs(), .slots = count.slots()};
+      if (count.runs() > 0) ++used_queues_;
     }
     if (rows->size() < kQueuesPerScan) return absl::OkStatus();
     from = KeyAfter(rows->back().key);
@@ -128,14 +129,18 @@ void ApplyContext::WriteQueues() {
   touched_.clear();
 }
 
+void ApplyContext::Fail(absl::Status why) {
+  if (status_.ok()) status_ = std::move(why);
+}
+
 void ApplyContext::Corrupt(std::string_view what, std::string_view key) {
-  if (status_.ok()) status_ = Damaged(what, key);
+  Fail(Damaged(what, key));
 }
 
 std::optional<std::string> ApplyContext::ReadValue(std::string_view key) {
   absl::StatusOr<std::optional<std::string>> value = batch_.Get(key);
   if (value.ok()) return *std::move(value);
-  if (status_.ok()) status_ = value.status();
+  Fail(value.status());
   return std::nullopt;
 }
 
@@ -237,18 +242,22 @@ ApplyContext::QueueCount& ApplyContext::Touch(std::string_view queue) {
   return found->second.count;
 }
 
+void ApplyContext::Count(std::string_view queue, bool slot) {
+  QueueCount& count = Touch(queue);
+  if (count.runs++ == 0) ++used_queues_;
+  if (slot) ++count.slots;
+}
+
 void ApplyContext::Uncount(std::string_view queue, bool slot) {
   QueueCount& count = Touch(queue);
   SCHEDULED_ASSERT(!ok() || (count.runs > 0 && (!slot || count.slots > 0)),
                    "a run that leaves a queue was counted with it");
-  --count.runs;
+  if (--count.runs == 0) --used_queues_;
   if (slot) --count.slots;
 }
 
 void ApplyContext::EnterSlot(const SlotKey& key, const pb::SlotRow& row) {
-  QueueCount& count = Touch(key.queue);
-  ++count.runs;
-  ++count.slots;
+  Count(key.queue, /*slot=*/true);
   Put(EncodeSlotKey(key), row);
   if (collect_slot_events_) slot_events_.push_back({.key = key, .entered = true});
 }
@@ -261,7 +270,7 @@ void ApplyContext::LeaveSlot(const SlotKey& key) {
 
 void ApplyContext::EnterInflight(std::string_view job_id, uint64_t run,
                                  const pb::InflightRow& row) {
-  ++Touch(row.queue()).runs;
+  Count(row.queue(), /*slot=*/false);
   const std::string key = EncodeInflightKey(job_id, run);
   Put(key, row);
   recent_.Hold(key, scratch_);
@@ -273,10 +282,13 @@ void ApplyContext::LeaveInflight(std::string_view job_id, uint64_t run,
   Delete(EncodeInflightKey(job_id, run));
 }
 
-void ApplyContext::UncountHeld(std::string_view queue) { Uncount(queue, /*slot=*/false); }
+bool ApplyContext::IsUsedQueue(std::string_view queue) const {
+  const auto found = queues_.find(absl::string_view(queue.data(), queue.size()));
+  return found != queues_.end() && found->second.count.runs > 0;
+}
 
 bool ApplyContext::HasRoomForQueue(std::string_view queue) const {
-  return queues_.size() < kMaxQueues || KnowsQueue(queue);
+  return used_queues_ < kMaxQueues || IsUsedQueue(queue);
 }
 
 std::vector<TableRow> ApplyContext::Scan(std::string_view from, std::string_view to, size_t limit) {
@@ -292,7 +304,7 @@ std::vector<TableRow> ApplyContext::Scan(std::string_view from, std::string_view
   const size_t wanted = limit + own_deletes + 1;
   absl::StatusOr<std::vector<TableRow>> stored = store_.Scan(from, to, wanted);
   if (!stored.ok()) {
-    if (status_.ok()) status_ = stored.status();
+    Fail(stored.status());
     return {};
   }
   std::vector<TableRow> merged;
@@ -316,6 +328,7 @@ std::vector<TableRow> ApplyContext::Scan(std::string_view from, std::string_view
 }
 
 void ApplyContext::SetGroup(uint32_t level, uint32_t epoch) {
+  if (absl::Status status = CheckLevel(level); !status.ok()) return Fail(std::move(status));
   group_.set_level(level);
   group_.set_epoch(epoch);
   group_changed_ = true;

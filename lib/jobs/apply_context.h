@@ -72,7 +72,9 @@ class ApplyContext {
     return google::protobuf::Arena::CreateMessage<Message>(&arena_);
   }
   bool ok() const { return status_.ok(); }
-  // Remembers a contradiction between rows: `what` is a sentence about the job or key.
+  // Remembers an error: nothing of the batch is written, and Commit returns the first.
+  void Fail(absl::Status why);
+  // The same for a contradiction between rows: `what` is a sentence about the job or key.
   void Corrupt(std::string_view what, std::string_view key);
 
   // --- Rows -------------------------------------------------------------------------------------
@@ -95,32 +97,32 @@ class ApplyContext {
   // Takes the row away if it still has this expiry, and the expiry row in any case.
   void ExpireDedup(const DedupExpiryKey& key);
 
-  // --- Where a run stands; each is counted with its queue
-  // -----------------------------------------
+  // --- Where a run stands; each is counted with its queue ---------------------------------------
   void EnterSlot(const SlotKey& key, const pb::SlotRow& row);
   void LeaveSlot(const SlotKey& key);
   void EnterInflight(std::string_view job_id, uint64_t run, const pb::InflightRow& row);
   void LeaveInflight(std::string_view job_id, uint64_t run, const pb::InflightRow& row);
-  void CountHeld(std::string_view queue) { ++Touch(queue).runs; }
-  void UncountHeld(std::string_view queue);
+  void CountHeld(std::string_view queue) { Count(queue, /*slot=*/false); }
+  void UncountHeld(std::string_view queue) { Uncount(queue, /*slot=*/false); }
 
-  // True if runs may enter the queue: it is known, or there is room for another.
+  // Queues that hold a run as things stand now. Counted apart, since a queue that has emptied stays
+  // in queues_ until the batch ends, and no answer may depend on where a batch ends.
+  size_t used_queues() const { return used_queues_; }
+  bool IsUsedQueue(std::string_view queue) const;
+  // True if runs may enter the queue: it holds one already, or there is room for another queue.
   bool HasRoomForQueue(std::string_view queue) const;
-  size_t queues() const { return queues_.size(); }
-  bool KnowsQueue(std::string_view queue) const { return queues_.contains(std::string(queue)); }
   // In no particular order: fn(name, rows in slots).
   template <typename Fn>
   void ForEachQueue(Fn fn) const {
     for (const auto& [name, queue] : queues_) fn(name, queue.count.slots);
   }
 
-  // --- Scans, which see the batch's own writes
-  // ---------------------------------------------------- At most `limit` rows with from <= key <
-  // to. Costs as much as the batch is large, so commands that scan had better be alone in theirs.
+  // --- Scans ------------------------------------------------------------------------------------
+  // At most `limit` rows with from <= key < to, the batch's own writes among them. Costs as much as
+  // the batch is large, so commands that scan had better be alone in theirs.
   std::vector<TableRow> Scan(std::string_view from, std::string_view to, size_t limit);
 
-  // --- Counters and group
-  // -------------------------------------------------------------------------
+  // --- Counters and group -----------------------------------------------------------------------
   pb::CountersRow& counters() { return counters_; }
   const pb::GroupRow& group() const { return group_; }
   void SetGroup(uint32_t level, uint32_t epoch);
@@ -140,6 +142,7 @@ class ApplyContext {
   Message* ReadRecent(std::string_view key);
   void Put(std::string_view key, const google::protobuf::MessageLite& row);
   QueueCount& Touch(std::string_view queue);
+  void Count(std::string_view queue, bool slot);
   void Uncount(std::string_view queue, bool slot);
   uint64_t CounterOf(JobStatus status) const;
   void SetCounter(JobStatus status, uint64_t value);
@@ -164,6 +167,7 @@ class ApplyContext {
     bool touched = false;  // since the last Commit
   };
   absl::flat_hash_map<std::string, Queue> queues_;
+  size_t used_queues_ = 0;            // those of queues_ with a run
   std::vector<std::string> touched_;  // in the order of their first change, each once
 };
 

@@ -54,6 +54,7 @@ class Creation {
   bool ResolveJob(const pb::CreateItem& item, Resolution* resolution, bool* found);
   bool ResolveUndone(const pb::CreateItem& item, Resolution* resolution);
   void FillThere(std::string_view job_id, const pb::JobRow& row, Resolution* resolution);
+  void FillGone(const pb::DedupRow& row, Resolution* resolution);
   bool Conflict(std::string_view what, std::string_view value);
   bool CheckLimits();
   void Answer(int i);
@@ -133,10 +134,8 @@ bool Creation::ResolveKey(const pb::CreateItem& item, Resolution* resolution, bo
   const pb::JobRow* job = ctx_.ReadJob(row->job_id());
   if (job != nullptr) {
     FillThere(row->job_id(), *job, resolution);
-  } else {  // deleted since: what was made once is not made again
-    resolution->answer.set_job_id(row->job_id());
-    resolution->answer.set_revision(row->revision());
-    resolution->answer.set_created_us(row->created_us());
+  } else {
+    FillGone(*row, resolution);
   }
   resolution->answer.set_existed(true);
   return true;
@@ -162,9 +161,7 @@ bool Creation::ResolveUndone(const pb::CreateItem& item, Resolution* resolution)
   if (row == nullptr || row->expires_us() <= ctx_.stamp().us) return true;
   Probe("jobs: an undone create is answered");
   resolution->kind = Resolution::Kind::kThere;
-  resolution->answer.set_job_id(item.job_id());
-  resolution->answer.set_revision(row->revision());
-  resolution->answer.set_created_us(row->created_us());
+  FillGone(*row, resolution);
   return true;
 }
 
@@ -177,6 +174,14 @@ void Creation::FillThere(std::string_view job_id, const pb::JobRow& row, Resolut
   pb::Answer one;
   AnswerJob(JobEdit(ctx_, job_id, schedule), row.created_us(), &one);
   resolution->answer.Swap(one.mutable_jobs(0));
+}
+
+// Deleted since: what was made once is not made again, and is answered as it was then.
+void Creation::FillGone(const pb::DedupRow& row, Resolution* resolution) {
+  resolution->answer.set_job_id(row.job_id());
+  resolution->answer.set_revision(row.revision());
+  resolution->answer.set_created_us(row.created_us());
+  resolution->answer.set_status(static_cast<int>(JobStatus::kPending));
 }
 
 bool Creation::Conflict(std::string_view what, std::string_view value) {
@@ -193,9 +198,9 @@ bool Creation::CheckLimits() {
     if (resolutions_[i].kind != Resolution::Kind::kNew) continue;
     ++added;
     const std::string& queue = create_.items(i).queue();
-    if (ctx_.KnowsQueue(queue)) continue;
+    if (ctx_.IsUsedQueue(queue)) continue;
     new_queues.insert(queue);
-    if (ctx_.queues() + new_queues.size() > kMaxQueues) {
+    if (ctx_.used_queues() + new_queues.size() > kMaxQueues) {
       RefuseQueueLimit(answer_, queue);
       return false;
     }

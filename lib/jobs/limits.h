@@ -38,7 +38,9 @@ inline constexpr int64_t kMinStampUs = 1;
 inline constexpr int64_t kMaxStampUs = 253'402'300'799'999'999;
 
 inline constexpr uint32_t kFormat = 1;
+// Feature levels (GroupRow.level): where a group begins, and the last that this version can apply.
 inline constexpr uint32_t kFirstLevel = 1;
+inline constexpr uint32_t kLastLevel = 1;
 inline constexpr uint32_t kMaxEpoch = 0xffff;
 inline constexpr uint64_t kMaxTokenIndex = (uint64_t{1} << 48) - 1;
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "jobs/limits.h"
 #include "scheduled/log.h"
 #include "scheduled/types.h"
 #include "scheduler/messages.h"
@@ -14,7 +15,7 @@
 namespace scheduled {
 
 // The highest version of the commands that this program can apply.
-inline constexpr uint32_t kFeatureLevel = 1;
+inline constexpr uint32_t kFeatureLevel = jobs::kLastLevel;
 // A run that has died with its node this often fails with `node_lost`.
 inline constexpr int kMaxDeliveries = 5;
 // Runs at one node, claimed or going on.

@@ -92,6 +92,7 @@ TEST_CASE("a retried create whose job was deleted since is answered, not made ag
   const pb::Answer retried = world.Create("a", options);
   REQUIRE(retried.code() == 0);
   REQUIRE(retried.jobs(0).revision() == first.jobs(0).revision());
+  REQUIRE(retried.jobs(0).status() == static_cast<int>(JobStatus::kPending));
   REQUIRE_FALSE(world.Exists("a"));
 
   SECTION("another request makes it") {
@@ -209,6 +210,28 @@ TEST_CASE("the number of queues is bounded") {
   // A queue without runs is gone, and makes room.
   world.Cancel("j0");
   REQUIRE(world.Create("over", {.queue = "another"}).code() == 0);
+}
+
+TEST_CASE("a queue that empties makes room at once, within a batch as between two") {
+  World world;
+  std::vector<pb::Command> creates;
+  for (size_t i = 0; i < kMaxQueues; ++i) {
+    creates.push_back(
+        world.CreateCommand("j" + std::to_string(i), {.queue = "q" + std::to_string(i)}));
+  }
+  REQUIRE(world.Apply(Together(world, creates)).code() == 0);
+  pb::Command cancel = world.Stamped();
+  cancel.mutable_cancel()->set_job_id("j0");
+  const std::vector<pb::Command> commands = {cancel,
+                                             world.CreateCommand("takes it", {.queue = "new"}),
+                                             world.CreateCommand("too late", {.queue = "q0"})};
+  std::vector<pb::Answer> answers;
+  SECTION("one batch") { answers = world.ApplyTogether(commands); }
+  SECTION("a batch for each") {
+    for (const pb::Command& command : commands) answers.push_back(world.Apply(command));
+  }
+  REQUIRE(answers[1].code() == 0);
+  REQUIRE(answers[2].code() == kExhausted);
 }
 
 TEST_CASE("a malformed create is refused and changes nothing") {

@@ -150,8 +150,7 @@ TEST_CASE("a command that scans sees what came before it in its own entry") {
   REQUIRE(world.Slots().size() == 2);
 }
 
-// --- Retention
-// ------------------------------------------------------------------------------------
+// --- Retention ----------------------------------------------------------------------------------
 
 TEST_CASE("retention removes ended jobs as a whole, and no others") {
   World world;
@@ -266,13 +265,26 @@ TEST_CASE("house-keeping with a limit out of bounds is refused") {
 
 TEST_CASE("level and epoch never fall, and the epoch has 16 bits") {
   World world;
-  REQUIRE(world.SetGroup(7, 9).code() == 0);
-  REQUIRE(world.SetGroup(3, 0x10000).reason() == "invalid");
-  REQUIRE(world.SetGroup(3, 4).code() == 0);
+  REQUIRE(world.SetGroup(1, 9).code() == 0);
+  REQUIRE(world.SetGroup(1, 0x10000).reason() == "invalid");
+  REQUIRE(world.SetGroup(0, 4).code() == 0);
   pb::GroupRow group;
   REQUIRE(group.ParseFromString(**world.store.Get(kGroupKey)));
-  REQUIRE(group.level() == 7);
+  REQUIRE(group.level() == 1);
   REQUIRE(group.epoch() == 9);
+}
+
+TEST_CASE("a feature level that this version does not know stops the node") {
+  World world;
+  pb::Command command = world.Stamped();
+  command.mutable_set_group()->set_level(kLastLevel + 1);
+  const std::string bytes = command.SerializeAsString();
+  const scheduled::Command entry{
+      .index = LogIndex(1), .ordinal = 0, .term = world.term, .bytes = bytes};
+  const auto answers =
+      world.machine->Apply({&entry, 1}, {.index = LogIndex(1), .term = world.term});
+  REQUIRE(answers.status().code() == absl::StatusCode::kFailedPrecondition);
+  REQUIRE_FALSE(world.store.Get(kGroupKey)->has_value());
 }
 
 }  // namespace scheduled::jobs

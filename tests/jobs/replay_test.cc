@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/random.h"
+#include "jobs/limits.h"
 #include "jobs/world.h"
 #include "storage/applied_row.h"
 #include "storage/table_batch.h"
@@ -208,7 +209,7 @@ TEST_CASE("a node that installs another's checkpoint goes on from there") {
   leader.OpenSession();
   for (int i = 0; i < 20; ++i) leader.Create("j" + std::to_string(i));
   leader.RunOnce("j3");
-  const std::string dir = std::string(SCHEDULED_BIN_DIR) + "/jobs-checkpoint";
+  const std::string dir = SCHEDULED_BIN_DIR "/jobs-checkpoint";
   std::filesystem::remove_all(dir);
   REQUIRE(leader.machine->Checkpoint(dir).ok());
   MemoryTableStore store;
@@ -219,11 +220,15 @@ TEST_CASE("a node that installs another's checkpoint goes on from there") {
   follower->CheckInvariants();
 }
 
-TEST_CASE("tables of a newer format are refused") {
+TEST_CASE("tables of a newer format or feature level are refused") {
   MemoryTableStore store;
   TableBatch batch(store);
   pb::GroupRow group;
-  group.set_format(2);
+  SECTION("format") { group.set_format(kFormat + 1); }
+  SECTION("level") {
+    group.set_format(kFormat);
+    group.set_level(kLastLevel + 1);
+  }
   batch.Put(kGroupKey, group.SerializeAsString());
   PutApplied(batch, {.index = LogIndex(1), .term = Term(1)});
   REQUIRE(store.Apply(batch).ok());
