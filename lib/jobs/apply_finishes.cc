@@ -45,16 +45,6 @@ pb::RunRow* MakeRecord(pb::FinishItem* item, const pb::InflightRow& flight) {
   return record;
 }
 
-void NoteAttempt(const pb::LiveRun& run, const pb::RunRow& record, int attempt,
-                 pb::ScheduleRow& schedule) {
-  if (run.replaced()) return;
-  if (run.attempts() == 0 && run.deliveries() == 0) {
-    schedule.set_first_attempt_us(record.start_us());
-  }
-  schedule.set_last_attempt_us(record.start_us());
-  schedule.set_attempt_count(attempt);
-}
-
 void DropFinish(ApplyContext& ctx) {
   Probe("jobs: a finish is dropped");
   ctx.counters().set_dropped_finishes(ctx.counters().dropped_finishes() + 1);
@@ -97,7 +87,7 @@ void Finish(ApplyContext& ctx, pb::FinishItem* item, pb::FinishAnswer* answer) {
   const JobEdit::Ending ending{.status = static_cast<JobStatus>(item->status()),
                                .attempt = static_cast<uint32_t>(flight->attempt()),
                                .delivery = static_cast<uint32_t>(run.deliveries()) + 1};
-  NoteAttempt(run, *record, flight->attempt() - (item->uncounted() ? 1 : 0), job->Change());
+  job->NoteAttempt(run, record->start_us(), flight->attempt() - (item->uncounted() ? 1 : 0));
   ctx.counters().set_last_executed_us(std::max(ctx.counters().last_executed_us(), ctx.stamp().us));
   record->set_missed(run.missed());
   const uint64_t number = item->run();
@@ -122,23 +112,19 @@ void PutBack(ApplyContext& ctx, const pb::RunRef& ref, pb::FinishAnswer* answer)
   const int index = job.Find(ref.run());
   if (index < 0) return;
   answer->set_outcome(pb::FinishAnswer::APPLIED);
-  pb::LiveRun* run = schedule->mutable_runs(index);
-  switch (EnterSlots(ctx, job.id(), *schedule, run)) {
+  const bool replaced = schedule->runs(index).replaced();
+  JobStatus status = replaced ? JobStatus::kSkipped : JobStatus::kCancelled;
+  switch (job.EnterOrEnd(index)) {
     case Entered::kSlots:
-      answer->set_status(static_cast<int>(JobStatus::kPending));
+      status = JobStatus::kPending;
       break;
     case Entered::kHeld:
-      job.Change();
-      answer->set_status(static_cast<int>(JobStatus::kPaused));
+      status = JobStatus::kPaused;
       break;
-    case Entered::kDropped: {
-      const bool replaced = run->replaced();
-      const JobStatus status = replaced ? JobStatus::kSkipped : JobStatus::kCancelled;
-      job.EndUndelivered(index, status, replaced ? "replaced" : "cancelled");
-      answer->set_status(static_cast<int>(status));
+    case Entered::kDropped:
       break;
-    }
   }
+  answer->set_status(static_cast<int>(status));
   job.Save(KnownPlace{.run = ref.run(), .in_flight = false});
 }
 

@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "jobs/apply.h"
-#include "jobs/enter_slots.h"
 #include "jobs/limits.h"
 #include "slots/slot_key.h"
 
@@ -95,12 +94,7 @@ void Replacement::TakeOutKept(JobEdit& job, std::vector<uint64_t>* taken) {
 
 void Replacement::EnterKept(JobEdit& job, const std::vector<uint64_t>& taken) {
   for (const uint64_t number : taken) {
-    const int index = job.Find(number);
-    const Entered entered =
-        EnterSlots(ctx_, job.id(), job.schedule(), job.Change().mutable_runs(index));
-    if (entered == Entered::kDropped) {  // a withdrawn run of a job that was cancelled
-      job.EndUndelivered(index, JobStatus::kCancelled, "cancelled");
-    }
+    job.EnterOrEnd(job.Find(number));  // ended: a withdrawn run of a job that was cancelled
   }
 }
 

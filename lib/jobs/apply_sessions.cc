@@ -9,7 +9,6 @@
 #include "base/assert.h"
 #include "base/codec.h"
 #include "jobs/apply.h"
-#include "jobs/enter_slots.h"
 #include "jobs/limits.h"
 
 namespace scheduled::jobs {
@@ -84,8 +83,7 @@ void Closing::PutBack(const RunKey& key, const pb::InflightRow& flight) {
 
 // Records that a delivery died with its node. False if it was the last that the run had.
 bool Closing::CountDelivery(JobEdit& job, int index, const pb::InflightRow& flight) {
-  pb::ScheduleRow& schedule = job.Change();
-  pb::LiveRun* run = schedule.mutable_runs(index);
+  pb::LiveRun* run = job.Change().mutable_runs(index);
   pb::RunRow* record = ctx_.New<pb::RunRow>();
   record->set_due_us(flight.due_us());
   record->set_node_id(flight.node_id());
@@ -94,19 +92,13 @@ bool Closing::CountDelivery(JobEdit& job, int index, const pb::InflightRow& flig
   record->set_status(static_cast<int>(JobStatus::kFailed));
   record->set_error_type("node_lost");
   record->set_missed(run->missed());
-  if (!run->replaced()) {
-    if (run->attempts() == 0 && run->deliveries() == 0) {
-      schedule.set_first_attempt_us(record->start_us());
-    }
-    schedule.set_last_attempt_us(record->start_us());
-    schedule.set_attempt_count(flight.attempt());
-  }
+  job.NoteAttempt(*run, record->start_us(), flight.attempt());
   run->set_deliveries(run->deliveries() + 1);
   const JobEdit::Ending ending{.status = JobStatus::kFailed,
                                .attempt = static_cast<uint32_t>(flight.attempt()),
                                .delivery = static_cast<uint32_t>(run->deliveries())};
   const bool is_last = terms_.max_deliveries > 0 && run->deliveries() >= terms_.max_deliveries;
-  if (is_last || schedule.cancelled() || run->replaced()) {
+  if (is_last || job.schedule().cancelled() || run->replaced()) {
     if (is_last) Probe("jobs: a run died with its last node");
     job.EndRun(index, ending, record);
     return false;
@@ -121,12 +113,8 @@ bool Closing::CountDelivery(JobEdit& job, int index, const pb::InflightRow& flig
 
 void Closing::Enter(JobEdit& job, int index, const pb::InflightRow& flight, bool taken) {
   if (taken) ctx_.counters().set_total_redelivered(ctx_.counters().total_redelivered() + 1);
-  pb::LiveRun* run = job.Change().mutable_runs(index);
-  run->set_ready_us(flight.ready_us());
-  if (EnterSlots(ctx_, job.id(), job.schedule(), run) != Entered::kDropped) return;
-  const bool replaced = run->replaced();
-  job.EndUndelivered(index, replaced ? JobStatus::kSkipped : JobStatus::kCancelled,
-                     replaced ? "replaced" : "cancelled");
+  job.Change().mutable_runs(index)->set_ready_us(flight.ready_us());
+  job.EnterOrEnd(index);
 }
 
 }  // namespace

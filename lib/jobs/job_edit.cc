@@ -80,6 +80,34 @@ void JobEdit::Unhold(int index) {
   ctx_.UncountHeld(schedule_->queue());
 }
 
+Entered JobEdit::EnterOrEnd(int index) {
+  pb::LiveRun* run = schedule_->mutable_runs(index);
+  const Entered entered = EnterSlots(ctx_, job_id_, *schedule_, run);
+  switch (entered) {
+    case Entered::kSlots:  // which only its row there tells
+      break;
+    case Entered::kHeld:
+      changed_ = true;
+      break;
+    case Entered::kDropped:
+      if (run->replaced()) {
+        EndUndelivered(index, JobStatus::kSkipped, "replaced");
+      } else {
+        EndUndelivered(index, JobStatus::kCancelled, "cancelled");
+      }
+      break;
+  }
+  return entered;
+}
+
+void JobEdit::NoteAttempt(const pb::LiveRun& run, int64_t start_us, int attempts) {
+  if (run.replaced()) return;
+  pb::ScheduleRow& schedule = Change();
+  if (run.attempts() == 0 && run.deliveries() == 0) schedule.set_first_attempt_us(start_us);
+  schedule.set_last_attempt_us(start_us);
+  schedule.set_attempt_count(attempts);
+}
+
 JobStatus JobEdit::DoneStatus(const pb::LiveRun& run, JobStatus status) const {
   if (schedule_->cancelled() && !run.replaced()) return JobStatus::kCancelled;
   if (status != JobStatus::kSkipped || run.replaced()) return status;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "jobs/apply_context.h"
+#include "jobs/enter_slots.h"
 #include "proto/rows.pb.h"
 #include "scheduled/job.h"
 
@@ -52,6 +53,12 @@ class JobEdit {
   // Takes a run out of where it stands; it stands nowhere then, until it is entered or ended.
   void LeaveSlot(const pb::LiveRun& run);
   void Unhold(int index);
+  // Enters a run that stands nowhere; one that is dropped on the way is ended, as cancelled or as
+  // of an older schedule, and is gone from runs() on return.
+  Entered EnterOrEnd(int index);
+
+  // Notes in the schedule when an attempt began, and how many there were with it.
+  void NoteAttempt(const pb::LiveRun& run, int64_t start_us, int attempts);
 
   // How a run ended. `attempt` and `delivery` name its last record.
   struct Ending {
