@@ -57,6 +57,8 @@ bool IsDedupKind(uint8_t kind) {
          kind <= static_cast<uint8_t>(DedupKind::kUndoneCreate);
 }
 
+static_assert(kMaxKeyNameBytes == kMaxSlotIdBytes, "a job's id is the id of its slot entries");
+
 }  // namespace
 
 bool IsKeyName(std::string_view name) {
@@ -70,13 +72,12 @@ std::string EncodeQueueKey(std::string_view queue) { return NameKey(kQueuesTag, 
 std::string EncodeSessionKey(std::string_view node_id) { return NameKey(kSessionsTag, node_id); }
 
 std::string EncodeSlotKey(const SlotKey& key) {
-  return Begin(kSlotsTag)
-      .String(key.queue)
-      .I64(key.ready_us)
-      .U8(static_cast<uint8_t>(kMaxPriority - key.priority))
-      .String(key.job_id)
-      .U64(key.run)
-      .Take();
+  KeyWriter writer = Begin(kSlotsTag);
+  writer.String(key.queue);
+  AppendSlotKey(
+      {.due_us = key.ready_us, .priority = key.priority, .id = key.job_id, .number = key.run},
+      &writer);
+  return writer.Take();
 }
 
 std::string EncodeInflightKey(std::string_view job_id, uint64_t run) {
@@ -142,16 +143,21 @@ bool DecodeSessionKey(std::string_view key, std::string* node_id) {
 }
 
 bool DecodeSlotKey(std::string_view key, SlotKey* out) {
-  TableKeyReader reader(kSlotsTag, key);
-  uint8_t urgency = 0;
-  reader.Name(&out->queue);
-  reader.I64(&out->ready_us);
-  reader.U8(&urgency);
-  reader.Require(urgency <= kMaxPriority);
-  reader.Name(&out->job_id);
-  reader.U64(&out->run);
-  out->priority = kMaxPriority - urgency;
-  return reader.Done();
+  KeyReader reader(key);
+  uint8_t tag = 0;
+  std::string_view queue;
+  SlotKeyParts parts;
+  reader.U8(&tag);
+  if (!reader.String(&queue) || tag != static_cast<uint8_t>(kSlotsTag) || !IsKeyName(queue) ||
+      !ReadSlotKey(reader.rest(), &parts)) {
+    return false;
+  }
+  *out = {.queue = std::string(queue),
+          .ready_us = parts.due_us,
+          .priority = parts.priority,
+          .job_id = std::string(parts.id),
+          .run = parts.number};
+  return true;
 }
 
 bool DecodeInflightKey(std::string_view key, RunKey* out) {

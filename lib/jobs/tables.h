@@ -5,7 +5,7 @@
 //   tag  table         key behind the tag                                             value
 //   J    jobs          job id                                                         JobRow
 //   S    schedules     job id                                                         ScheduleRow
-//   Q    slots         queue, ready at i64, 3 - priority u8, job id, run u64           SlotRow
+//   Q    slots         queue, then as slots/slot_key.h says: ready at, job id, run    SlotRow
 //   F    inflight      job id, run u64                                                InflightRow
 //   R    runs          job id, run u64, attempt u32, delivery u32                     RunRow
 //   D    done          status u8, end i64, job id, run u64                            empty

@@ -2,8 +2,6 @@
 #include "slots/slot_key.h"
 
 #include "absl/strings/str_cat.h"
-#include "base/assert.h"
-#include "base/codec.h"
 
 namespace scheduled {
 
@@ -24,37 +22,48 @@ absl::Status ValidateSlotEntry(const SlotEntry& entry) {
   return absl::OkStatus();
 }
 
-std::string SlotKey(std::string_view prefix, const SlotEntry& entry) {
-  return KeyWriter()
-      .Raw(prefix)
-      .I64(DueMicros(entry))
-      .U8(static_cast<uint8_t>(kMaxPriority - entry.priority))
-      .String(entry.id)
-      .U64(entry.number)
-      .Take();
+void AppendSlotKey(const SlotKeyParts& parts, KeyWriter* key) {
+  key->I64(parts.due_us)
+      .U8(static_cast<uint8_t>(kMaxPriority - parts.priority))
+      .String(parts.id)
+      .U64(parts.number);
 }
 
-std::string SlotKeyFrom(std::string_view prefix, absl::Time due) {
-  return KeyWriter().Raw(prefix).I64(absl::ToUnixMicros(due)).Take();
-}
-
-bool ParseSlotKey(std::string_view prefix, std::string_view key, SlotEntry* entry) {
-  if (key.substr(0, prefix.size()) != prefix) return false;
-  KeyReader reader(key.substr(prefix.size()));
-  int64_t due = 0;
+bool ReadSlotKey(std::string_view rest, SlotKeyParts* parts) {
+  KeyReader reader(rest);
   uint8_t urgency = 0;
-  std::string_view id;
-  reader.I64(&due);
+  reader.I64(&parts->due_us);
   reader.U8(&urgency);
-  reader.String(&id);
-  reader.U64(&entry->number);
-  if (!reader.AtEnd() || urgency > kMaxPriority || id.empty() || id.size() > kMaxSlotIdBytes) {
-    return false;
-  }
-  entry->due = absl::FromUnixMicros(due);
-  entry->priority = kMaxPriority - urgency;
-  entry->id = id;
-  return DueMicros(*entry) == due;
+  reader.String(&parts->id);
+  reader.U64(&parts->number);
+  parts->priority = kMaxPriority - urgency;
+  return reader.AtEnd() && urgency <= kMaxPriority && !parts->id.empty() &&
+         parts->id.size() <= kMaxSlotIdBytes;
+}
+
+std::string EncodeSlotEntry(std::string_view prefix, const SlotEntry& entry) {
+  KeyWriter key;
+  key.Raw(prefix);
+  AppendSlotKey({.due_us = DueMicros(entry),
+                 .priority = entry.priority,
+                 .id = entry.id,
+                 .number = entry.number},
+                &key);
+  return key.Take();
+}
+
+bool DecodeSlotEntry(std::string_view prefix, std::string_view key, SlotEntry* entry) {
+  SlotKeyParts parts;
+  if (!key.starts_with(prefix) || !ReadSlotKey(key.substr(prefix.size()), &parts)) return false;
+  *entry = {.due = absl::FromUnixMicros(parts.due_us),
+            .priority = parts.priority,
+            .id = std::string(parts.id),
+            .number = parts.number};
+  return DueMicros(*entry) == parts.due_us;
+}
+
+std::string FirstSlotKey(std::string_view prefix, absl::Time due) {
+  return KeyWriter().Raw(prefix).I64(absl::ToUnixMicros(due)).Take();
 }
 
 }  // namespace scheduled

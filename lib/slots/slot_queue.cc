@@ -44,7 +44,7 @@ class SlotQueue::Impl {
   void Inserted(const SlotEntry& entry);
   void Erased(const SlotEntry& entry);
 
-  std::string Key(const SlotEntry& entry) const { return SlotKey(prefix_, entry); }
+  std::string Key(const SlotEntry& entry) const { return EncodeSlotEntry(prefix_, entry); }
   SlotEntry Parse(std::string_view key) const;
 
   HotWindow& window() { return window_; }
@@ -69,7 +69,7 @@ class SlotQueue::Impl {
 
 SlotEntry SlotQueue::Impl::Parse(std::string_view key) const {
   SlotEntry entry;
-  const bool ok = ParseSlotKey(prefix_, key, &entry);
+  const bool ok = DecodeSlotEntry(prefix_, key, &entry);
   SCHEDULED_ASSERT(ok, "every key of the range is a slot key");
   return entry;
 }

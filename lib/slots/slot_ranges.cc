@@ -30,13 +30,13 @@ using Found = std::map<int64_t, Slot>;
 absl::Status ReadQueue(const TableStore& store, const std::string& prefix, const SlotRange& range,
                        Found* found) {
   const absl::Time first = absl::UnixEpoch() + SlotNumber(range.from, range.gap) * range.gap;
-  std::string from = SlotKeyFrom(prefix, first);
+  std::string from = FirstSlotKey(prefix, first);
   while (true) {
     absl::StatusOr<std::vector<TableRow>> rows = store.Scan(from, PrefixEnd(prefix), kRowsPerScan);
     if (!rows.ok()) return rows.status();
     for (const TableRow& row : *rows) {
       SlotEntry entry;
-      if (!ParseSlotKey(prefix, row.key, &entry)) {
+      if (!DecodeSlotEntry(prefix, row.key, &entry)) {
         return absl::DataLossError("a row of the slots has a damaged key");
       }
       const int64_t number = SlotNumber(entry.due, range.gap);

@@ -294,7 +294,7 @@ TEST_CASE("the log that many short lives of a queue have left is cut") {
   TempDir dir;
   const std::string path = dir.path() + "/queue";
   std::filesystem::create_directory(path);
-  const std::string key = SlotKey(SlotStore::kPrefix, Entry(5, "a"));
+  const std::string key = EncodeSlotEntry(SlotStore::kPrefix, Entry(5, "a"));
   const RocksResources resources;
   {
     // As if an entry had come and gone in each of 35,000 lives.
@@ -334,9 +334,9 @@ TEST_CASE("a queue over foreign rows follows what it is told") {
   const auto write = [&](const SlotEntry& entry, bool put) {
     TableBatch batch(store);
     if (put) {
-      batch.Put(SlotKey(prefix, entry), "");
+      batch.Put(EncodeSlotEntry(prefix, entry), "");
     } else {
-      batch.Delete(SlotKey(prefix, entry));
+      batch.Delete(EncodeSlotEntry(prefix, entry));
     }
     PutApplied(batch, {.index = LogIndex(++index), .term = Term(1)});
     REQUIRE(store.Apply(batch).ok());
@@ -368,12 +368,12 @@ TEST_CASE("slot keys come back as they were, and sort as entries do") {
     const SlotEntry a = any(), b = any();
     SlotEntry back;
     if (std::abs(DueMicros(a)) < int64_t{1} << 60) {
-      REQUIRE(ParseSlotKey("P", SlotKey("P", a), &back));
+      REQUIRE(DecodeSlotEntry("P", EncodeSlotEntry("P", a), &back));
       REQUIRE(back == a);
     }
-    REQUIRE((SlotKey("P", a) < SlotKey("P", b)) == Before()(a, b));
-    REQUIRE_FALSE(ParseSlotKey("P", SlotKey("P", a) + "x", &back));
-    REQUIRE_FALSE(ParseSlotKey("P", SlotKey("O", a), &back));
+    REQUIRE((EncodeSlotEntry("P", a) < EncodeSlotEntry("P", b)) == Before()(a, b));
+    REQUIRE_FALSE(DecodeSlotEntry("P", EncodeSlotEntry("P", a) + "x", &back));
+    REQUIRE_FALSE(DecodeSlotEntry("P", EncodeSlotEntry("O", a), &back));
   }
 }
 
