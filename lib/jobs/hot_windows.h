@@ -51,7 +51,6 @@ class HotWindows {
   absl::StatusOr<std::optional<QueueHead>> Head(std::string_view queue);
   absl::StatusOr<std::vector<QueueHead>> Heads();
 
-  size_t queues() const { return windows_.size(); }
   // Rows held in memory and not taken.
   size_t rows() const;
   void CheckInvariants() const;

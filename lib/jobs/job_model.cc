@@ -101,14 +101,14 @@ std::string_view EffectiveExecutor(const Job& job) {
 pb::Definition MakeDefinition(const Job& job) {
   pb::Definition definition;
   definition.set_type(static_cast<int>(job.type));
-  if (job.timestamp.has_value()) definition.set_timestamp_us(ToMicros(*job.timestamp));
+  if (job.timestamp.has_value()) definition.set_timestamp_us(absl::ToUnixMicros(*job.timestamp));
   if (job.delay.has_value()) definition.set_delay_us(absl::ToInt64Microseconds(*job.delay));
   definition.set_cron_expression(job.cron_expression);
   definition.set_timezone(job.timezone);
   if (job.interval.has_value()) {
     definition.set_interval_us(absl::ToInt64Microseconds(*job.interval));
   }
-  if (job.last_date.has_value()) definition.set_last_date_us(ToMicros(*job.last_date));
+  if (job.last_date.has_value()) definition.set_last_date_us(absl::ToUnixMicros(*job.last_date));
   definition.set_executor(std::string(EffectiveExecutor(job)));
   definition.set_queue(definition.executor());
   definition.set_payload(job.payload);

@@ -41,9 +41,6 @@ Job MakePublicJob(std::string_view id, const pb::Definition& definition);
 // a job that has none. 32 bytes.
 std::string FingerprintOf(const Job& job);
 
-// Microseconds since the epoch, rounded down; the way back is absl::FromUnixMicros.
-inline int64_t ToMicros(absl::Time time) { return absl::ToUnixMicros(time); }
-
 }  // namespace scheduled::jobs
 
 #endif  // SCHEDULED_LIB_JOBS_JOB_MODEL_H_

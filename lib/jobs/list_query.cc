@@ -120,7 +120,7 @@ absl::Status Listing::ReadPage() {
 std::string Listing::SkipTo(std::string_view key) const {
   SlotKey slot;
   if (filter_.status != JobStatus::kPending || !filter_.due_before.has_value() ||
-      !DecodeSlotKey(key, &slot) || slot.ready_us < ToMicros(*filter_.due_before)) {
+      !DecodeSlotKey(key, &slot) || slot.ready_us < absl::ToUnixMicros(*filter_.due_before)) {
     return {};
   }
   return PrefixEnd(SlotsPrefix(slot.queue));
