@@ -139,7 +139,7 @@ std::string Decimal(int64_t value, int digits) {
 
 }  // namespace
 
-absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text, NegativeDuration negative) {
+absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text) {
   const auto fail = [text](std::string_view why) {
     return absl::InvalidArgumentError(fmt::format("duration {} {}", Quoted(text), why));
   };
@@ -152,11 +152,8 @@ absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text, NegativeDu
   DurationParser parser(rest);
   const std::optional<uint64_t> nanos = parser.Parse();
   if (!nanos.has_value()) return fail(parser.why());
-  if (is_negative && *nanos != 0 && negative == NegativeDuration::kRefuse) {
-    return fail("is below zero");
-  }
-  const auto micros = static_cast<int64_t>(*nanos / kNanosPerMicro);
-  return absl::Microseconds(is_negative ? -micros : micros);
+  if (is_negative && *nanos != 0) return fail("is below zero");
+  return absl::Microseconds(static_cast<int64_t>(*nanos / kNanosPerMicro));
 }
 
 std::string FormatGoDuration(absl::Duration duration) {

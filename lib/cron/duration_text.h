@@ -14,14 +14,11 @@ namespace scheduled::cron {
 // What Go's time.Duration can hold, in whole microseconds: about 292 years.
 inline constexpr absl::Duration kMaxDuration = absl::Microseconds(9223372036854775);
 
-enum class NegativeDuration { kRefuse, kAccept };
-
 // Reads a sequence of numbers, each with a unit (ns, us, µs, ms, s, m, h) and a fraction if wanted,
 // in any order, added up; or "0". A sign may lead.
 // INVALID_ARGUMENT: no number, no unit or an unknown one, finer than a microsecond, longer than
-// kMaxDuration, or below zero where that is refused.
-absl::StatusOr<absl::Duration> ParseGoDuration(
-    std::string_view text, NegativeDuration negative = NegativeDuration::kRefuse);
+// kMaxDuration, or below zero.
+absl::StatusOr<absl::Duration> ParseGoDuration(std::string_view text);
 
 // "1h30m", "90.5s" as "1m30.5s", "250ms", "1.5ms", "15us", "0s": Go's form without its zero parts
 // ("1h30m0s") and in ASCII. Cut to microseconds, and held within ± kMaxDuration.

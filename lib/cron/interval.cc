@@ -1,18 +1,13 @@
-// Fixed intervals, in whole microseconds.
+// See interval.h.
 #include "cron/interval.h"
 
 #include <cstdint>
 
-#include "absl/status/status.h"
 #include "base/assert.h"
-#include "cron/duration_text.h"
 #include "cron/time_text.h"
-#include "fmt/format.h"
 
 namespace scheduled::cron {
 namespace {
-
-constexpr absl::Duration kMinInterval = absl::Milliseconds(1);
 
 int64_t FloorDivide(int64_t dividend, int64_t divisor) {
   const int64_t quotient = dividend / divisor;
@@ -21,34 +16,19 @@ int64_t FloorDivide(int64_t dividend, int64_t divisor) {
 
 }  // namespace
 
+std::optional<absl::Time> NextFromStart(absl::Time start, absl::Duration every, absl::Time after) {
+  if (after >= kMaxTime) return std::nullopt;
+  const absl::Time next = after < start ? start : NextMultiple(start, every, after);
+  return next <= kMaxTime ? std::optional(next) : std::nullopt;
+}
+
 absl::Time NextMultiple(absl::Time origin, absl::Duration every, absl::Time after) {
   const int64_t step = absl::ToInt64Microseconds(every);
-  SCHEDULED_ASSERT(step > 0, "an interval is positive");
+  SCHEDULED_ASSERT(step > 0 && absl::Microseconds(step) == every,
+                   "an interval is positive and whole microseconds");
   const int64_t first = absl::ToUnixMicros(origin);
   const int64_t passed = FloorDivide(absl::ToUnixMicros(after) - first, step);
   return absl::FromUnixMicros(first + (passed + 1) * step);
-}
-
-absl::StatusOr<IntervalSchedule> IntervalSchedule::Create(absl::Time start, absl::Duration every) {
-  if (every < kMinInterval || every > kMaxDuration) {
-    return absl::InvalidArgumentError(
-        fmt::format("interval {} is not within {} and {}", FormatGoDuration(every),
-                    FormatGoDuration(kMinInterval), FormatGoDuration(kMaxDuration)));
-  }
-  if (absl::Microseconds(absl::ToInt64Microseconds(every)) != every) {
-    return absl::InvalidArgumentError("interval is finer than a microsecond");
-  }
-  if (start < kMinTime || start > kMaxTime) {
-    return absl::InvalidArgumentError("the start of an interval lies outside the years 1970-9999");
-  }
-  return IntervalSchedule(absl::FromUnixMicros(absl::ToUnixMicros(start)), every);
-}
-
-std::optional<absl::Time> IntervalSchedule::Next(absl::Time after) const {
-  if (after < start_) return start_;
-  if (after >= kMaxTime) return std::nullopt;
-  const absl::Time next = NextMultiple(start_, every_, after);
-  return next <= kMaxTime ? std::optional(next) : std::nullopt;
 }
 
 }  // namespace scheduled::cron

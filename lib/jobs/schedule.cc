@@ -64,10 +64,7 @@ absl::StatusOr<absl::Time> JobSchedule::FirstDue(absl::Time now) const {
 
 std::optional<absl::Time> JobSchedule::Unbounded(absl::Time nominal, absl::Time after) const {
   if (interval_ == absl::ZeroDuration()) return cron_->Next(after);
-  const absl::StatusOr<cron::IntervalSchedule> schedule =
-      cron::IntervalSchedule::Create(timestamp_.value_or(nominal), interval_);
-  // A start beyond the years that are supported has nothing after it.
-  return schedule.ok() ? schedule->Next(after) : std::nullopt;
+  return cron::NextFromStart(timestamp_.value_or(nominal), interval_, after);
 }
 
 std::optional<absl::Time> JobSchedule::Next(absl::Time nominal, absl::Time after) const {
