@@ -65,6 +65,10 @@ class FieldParser {
 
   // Reads the whole field. Specials of the day fields are put into `day`.
   absl::Status Parse(DayRule* day) {
+    if (upper_ == "?" && IsDayField()) {
+      is_free_ = true;
+      return absl::OkStatus();
+    }
     for (const std::string_view item : Split(upper_, ',')) {
       if (item.empty()) return Fail("has an empty item in its list");
       absl::StatusOr<bool> special = ParseSpecial(item, day);
@@ -116,6 +120,7 @@ class FieldParser {
     return ParseNumber(text, kind_.min, kind_.max, fmt::format("the {}", kind_.name));
   }
 
+  bool IsDayField() const { return &kind_ == &kDayOfMonth || &kind_ == &kDayOfWeek; }
   int Weekday(int value) const { return value % 7; }
 
   absl::StatusOr<bool> ParseSpecial(std::string_view item, DayRule* day) {
@@ -124,9 +129,8 @@ class FieldParser {
     return false;
   }
 
-  // "?", "L", "L-3", "15W", "LW", "L-3W". False: the item is an ordinary one.
+  // "L", "L-3", "15W", "LW", "L-3W". False: the item is an ordinary one.
   absl::StatusOr<bool> ParseMonthDaySpecial(std::string_view item, DayRule* day) {
-    if (item == "?") return is_free_ = true;
     const bool near_weekday = item.back() == 'W';
     if (near_weekday) item.remove_suffix(1);
     if (!item.empty() && item.front() == 'L') {
@@ -147,9 +151,8 @@ class FieldParser {
     return true;
   }
 
-  // "?", "FRIL", "MON#2". False: the item is an ordinary one.
+  // "FRIL", "MON#2". False: the item is an ordinary one.
   absl::StatusOr<bool> ParseWeekdaySpecial(std::string_view item, DayRule* day) {
-    if (item == "?") return is_free_ = true;
     if (item == "L") return Fail("has 'L' alone; write the day before it, as in 5L or FRIL");
     const bool last = item.back() == 'L';
     const size_t hash = item.find('#');

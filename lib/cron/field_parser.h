@@ -3,7 +3,8 @@
 //
 //   expression  [second] minute hour day-of-month month day-of-week, between blanks
 //   field       item {"," item}
-//   item        "*" | value | value "-" value, each with "/step" if wanted; "?" in a day field
+//               "?" as the whole of a day field is "*"
+//   item        "*" | value | value "-" value, each with "/step" if wanted
 //   value       a number; a name (JAN-DEC, SUN-SAT, any case) in the month and day-of-week fields
 //   step        1 to the number of values of the field; "v/s" runs from v to the field's last value
 //   day of month also: "L" last day, "L-3" three days before it, "15W" the weekday (Monday to

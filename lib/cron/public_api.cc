@@ -28,11 +28,8 @@ absl::StatusOr<std::vector<absl::Time>> NextOccurrences(std::string_view express
   if (count < 1 || count > 1000) {
     return absl::InvalidArgumentError(absl::StrCat("count is ", count, ": 1 to 1,000 are allowed"));
   }
-  cron::CronOptions options;
-  options.time_zone = std::string(timezone);
-  options.dst = dst == Dst::kSkip ? cron::Dst::kSkip : cron::Dst::kVixie;
-  options.reference = from;
-  absl::StatusOr<cron::CronSchedule> schedule = cron::CronSchedule::Parse(expression, options);
+  absl::StatusOr<cron::CronSchedule> schedule = cron::CronSchedule::Parse(
+      expression, {.time_zone = std::string(timezone), .dst = dst, .reference = from});
   if (!schedule.ok()) return schedule.status();
   std::vector<absl::Time> times;
   std::optional<absl::Time> next = schedule->Next(from);

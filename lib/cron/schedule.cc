@@ -27,7 +27,6 @@ namespace {
 using TimeInfo = absl::TimeZone::TimeInfo;
 
 constexpr int kHorizonYears = 40;
-constexpr absl::Duration kReferenceSpan = absl::Hours(24 * 2922);  // 8 years
 constexpr absl::Duration kMinEvery = absl::Seconds(1);
 
 constexpr std::pair<std::string_view, std::string_view> kMacros[] = {
@@ -120,11 +119,12 @@ absl::StatusOr<CronSchedule> CronSchedule::Parse(std::string_view text,
     schedule.once_per_local_time_ = options.dst == Dst::kVixie && !parsed->is_repeating;
   }
 
-  const std::optional<absl::Time> first = schedule.Next(options.reference);
-  if (!first.has_value() || *first > options.reference + kReferenceSpan) {
-    return fail(
-        fmt::format("is not due in the 8 years after {}", FormatRfc3339(options.reference)));
+  const absl::Time reference = options.reference.value_or(absl::InfinitePast());
+  const std::optional<absl::Time> first = schedule.Next(reference);
+  if (options.reference.has_value() && (!first.has_value() || *first > reference + kMaxWait)) {
+    return fail(fmt::format("is not due in the 8 years after {}", FormatRfc3339(reference)));
   }
+  if (!first.has_value()) return fail("is never due");
   return schedule;
 }
 

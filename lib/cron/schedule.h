@@ -33,10 +33,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cron/calendar_rule.h"
+#include "scheduled/job.h"
 
 namespace scheduled::cron {
-
-enum class Dst { kVixie, kSkip };
 
 struct CronOptions {
   // IANA name, used unless the text begins with CRON_TZ= or TZ=.
@@ -44,10 +43,13 @@ struct CronOptions {
 
   Dst dst = Dst::kVixie;
 
-  // An expression that is not due in the 8 years after this instant is refused: in practice the
-  // time of the request. (8 years, so that 29 February always passes.)
-  absl::Time reference = absl::UnixEpoch();
+  // An expression that is not due within kMaxWait of this instant is refused: in practice the time
+  // of the request. Without it, only one that is never due is.
+  std::optional<absl::Time> reference;
 };
+
+// 8 years, so that 29 February always passes, across 2100 as well.
+inline constexpr absl::Duration kMaxWait = absl::Hours(24 * 2922);
 
 // An immutable value of about 100 bytes without heap memory: copy it freely, call it from any
 // thread.

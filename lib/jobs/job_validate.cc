@@ -99,11 +99,8 @@ absl::Status ValidateCron(const Job& job) {
   if (names_zone && job.timezone != kUtc) {
     return Invalid("timezone is ", Quote(job.timezone), "; cron_expression names one itself");
   }
-  const cron::CronOptions options{
-      .time_zone = job.timezone,
-      .dst = job.dst == Dst::kSkip ? cron::Dst::kSkip : cron::Dst::kVixie,
-      .reference = absl::UnixEpoch()};
-  return cron::CronSchedule::Parse(job.cron_expression, options).status();
+  return cron::CronSchedule::Parse(job.cron_expression, {.time_zone = job.timezone, .dst = job.dst})
+      .status();
 }
 
 absl::Status ValidateRecurring(const Job& job) {

@@ -12,16 +12,6 @@
 #include "scheduled/job.h"
 
 namespace scheduled::jobs {
-namespace {
-
-// Nothing that recurs less often is accepted.
-constexpr absl::Duration kHorizon = absl::Hours(24 * 2922);  // 8 years
-
-cron::Dst DstOf(const pb::Definition& definition) {
-  return definition.dst() == static_cast<int>(Dst::kSkip) ? cron::Dst::kSkip : cron::Dst::kVixie;
-}
-
-}  // namespace
 
 absl::StatusOr<JobSchedule> JobSchedule::Compile(const pb::Definition& definition) {
   JobSchedule schedule;
@@ -38,10 +28,9 @@ absl::StatusOr<JobSchedule> JobSchedule::Compile(const pb::Definition& definitio
     schedule.interval_ = absl::Microseconds(definition.interval_us());
     return schedule;
   }
-  absl::StatusOr<cron::CronSchedule> cron =
-      cron::CronSchedule::Parse(definition.cron_expression(), {.time_zone = definition.timezone(),
-                                                               .dst = DstOf(definition),
-                                                               .reference = absl::UnixEpoch()});
+  absl::StatusOr<cron::CronSchedule> cron = cron::CronSchedule::Parse(
+      definition.cron_expression(),
+      {.time_zone = definition.timezone(), .dst = static_cast<Dst>(definition.dst())});
   if (!cron.ok()) return cron.status();
   schedule.cron_ = *std::move(cron);
   return schedule;
@@ -49,10 +38,13 @@ absl::StatusOr<JobSchedule> JobSchedule::Compile(const pb::Definition& definitio
 
 absl::StatusOr<absl::Time> JobSchedule::FirstDue(absl::Time now) const {
   if (!recurring_) return timestamp_.has_value() ? *timestamp_ : now + delay_;
-  if (timestamp_.has_value()) return *timestamp_;
   const std::optional<absl::Time> first = Unbounded(/*nominal=*/now, /*after=*/now);
-  if (!first.has_value() || (interval_ == absl::ZeroDuration() && *first > now + kHorizon)) {
+  if (cron_.has_value() && (!first.has_value() || *first > now + cron::kMaxWait)) {
     return absl::InvalidArgumentError("cron_expression has no occurrence within the next 8 years");
+  }
+  if (timestamp_.has_value()) return *timestamp_;
+  if (!first.has_value()) {
+    return absl::InvalidArgumentError("interval leads past the year 9999");
   }
   if (*first > last_) {
     return absl::InvalidArgumentError(absl::StrCat("last_date is ", cron::FormatRfc3339(last_),
@@ -63,7 +55,7 @@ absl::StatusOr<absl::Time> JobSchedule::FirstDue(absl::Time now) const {
 }
 
 std::optional<absl::Time> JobSchedule::Unbounded(absl::Time nominal, absl::Time after) const {
-  if (interval_ == absl::ZeroDuration()) return cron_->Next(after);
+  if (cron_.has_value()) return cron_->Next(after);
   return cron::NextFromStart(timestamp_.value_or(nominal), interval_, after);
 }
 

@@ -31,8 +31,8 @@ class JobSchedule {
 
   // The first occurrence of a job that is created at `now`. Once: its timestamp, or now + delay;
   // recurring: its timestamp, else the first occurrence after `now` (an interval counts from now).
-  // May be past: then it is due at once. kInvalidArgument: a recurring job has no occurrence within
-  // 8 years, or none up to last_date.
+  // May be past: then it is due at once. kInvalidArgument: a cron expression has no occurrence in
+  // the 8 years after `now`, or a recurring job has none up to last_date.
   absl::StatusOr<absl::Time> FirstDue(absl::Time now) const;
 
   // The first occurrence after `after`, which is not before `nominal`; nothing if it would be past
@@ -60,8 +60,8 @@ class JobSchedule {
   bool recurring_ = false;
   std::optional<absl::Time> timestamp_;
   absl::Duration delay_ = absl::ZeroDuration();
-  absl::Duration interval_ = absl::ZeroDuration();  // positive: used instead of cron_
-  std::optional<cron::CronSchedule> cron_;
+  std::optional<cron::CronSchedule> cron_;          // recurring: this or interval_
+  absl::Duration interval_ = absl::ZeroDuration();  // positive if it is used
   absl::Time last_ = absl::InfiniteFuture();
 };
 

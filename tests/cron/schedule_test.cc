@@ -177,6 +177,13 @@ TEST_CASE("an expression that is not due within 8 years is refused") {
   CHECK_FALSE(always_in_the_gap.ok());
 }
 
+TEST_CASE("without a reference, only what is never due is refused") {
+  const auto parse = [](std::string_view text) { return CronSchedule::Parse(text, {}); };
+  CHECK(parse("0 0 31 2 *").status().message() == "cron expression \"0 0 31 2 *\": is never due");
+  CHECK(parse("0 0 ? 2 MON#5").ok());  // 2016, 2044
+  CHECK(parse("@every 1000000h").ok());
+}
+
 TEST_CASE("instants are 1970 to 9999") {
   const CronSchedule yearly = Cron("@yearly");
   CHECK(yearly.Next(absl::InfinitePast()) == At("1970-01-01 00:00:00"));
@@ -233,6 +240,8 @@ TEST_CASE("malformed expressions are refused") {
                                       "* * * ? *",
                                       "L * * * *",
                                       "0 0 ?/2 * *",
+                                      "0 0 ?,5 * *",
+                                      "0 0 * * MON,?",
                                       "0 0 1-L * *",
                                       "0 0 L3 * *",
                                       "0 0 L-31 * *",

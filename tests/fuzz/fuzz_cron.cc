@@ -10,8 +10,8 @@
 #include "cron/schedule.h"
 #include "cron/time_text.h"
 
+using scheduled::Dst;
 using scheduled::cron::CronSchedule;
-using scheduled::cron::Dst;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;

@@ -95,6 +95,22 @@ TEST_CASE("a recurring job without an occurrence is refused when it is created")
               .code() == absl::StatusCode::kInvalidArgument);
 }
 
+TEST_CASE(
+    "an expression is refused if the next 8 years have no occurrence, whenever that is asked") {
+  const auto at = [](int year) {
+    return absl::FromCivil(absl::CivilSecond(year, 6, 1), absl::UTCTimeZone());
+  };
+  // Leap years that begin February with a Friday: 1980, 2008, 2036.
+  Job rare = Job::Cron("0 0 ? 2 FRI#5");
+  REQUIRE(ValidateJob(rare).ok());
+  REQUIRE_FALSE(Compile(rare).FirstDue(at(2025)).ok());
+  REQUIRE(*Compile(rare).FirstDue(at(2030)) ==
+          absl::FromCivil(absl::CivilSecond(2036, 2, 29), absl::UTCTimeZone()));
+  // A first run of its own does not make it any less rare.
+  rare.timestamp = at(2025) + absl::Hours(1);
+  REQUIRE_FALSE(Compile(rare).FirstDue(at(2025)).ok());
+}
+
 TEST_CASE("a run that is claimed ahead of time, or in time, missed nothing") {
   const JobSchedule every = Compile(Job::Every(absl::Minutes(10)));
   for (const absl::Duration late :
