@@ -1,6 +1,7 @@
 // What a job may be: the rules behind the public ValidateJob, field by field. Each refusal names
 // the field, its value and the bound. Pure: what depends on the present, as a cron expression that
-// has no occurrence left, is refused where the first due time is computed (schedule.h).
+// has no occurrence in the next years, is refused where the first due time is computed
+// (schedule.h).
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -10,21 +11,24 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "base/webhook_rules.h"
+#include "cron/quoted.h"
 #include "cron/schedule.h"
 #include "cron/time_text.h"
 #include "cron/time_zone.h"
 #include "jobs/job_model.h"
+#include "jobs/tables.h"
 #include "jobs/text_rules.h"
 
 namespace scheduled {
 namespace jobs {
 namespace {
 
-constexpr size_t kMaxIdBytes = 255;
-constexpr size_t kMaxExecutorBytes = 128;
+constexpr size_t kMaxIdBytes = kMaxKeyNameBytes;
+constexpr size_t kMaxExecutorBytes = 128;  // it names a queue as well
+static_assert(kMaxExecutorBytes <= kMaxKeyNameBytes);
 constexpr size_t kMaxUrlBytes = 2048;
 constexpr size_t kMaxSecretBytes = 4096;
-constexpr size_t kMaxKeyBytes = 255;
+constexpr size_t kMaxKeyBytes = kMaxKeyNameBytes;
 constexpr size_t kMaxCronBytes = 1024;
 constexpr std::string_view kUtc = "UTC";
 constexpr absl::Duration kMaxDelay = absl::Hours(24 * 366 * 100);
@@ -65,13 +69,14 @@ absl::Status CheckSize(const char* field, std::string_view value, size_t most) {
 
 absl::Status CheckPlainText(const char* field, std::string_view value, size_t most) {
   if (absl::Status status = CheckSize(field, value, most); !status.ok()) return status;
-  if (!HasControl(value)) return absl::OkStatus();
-  return Invalid(field, " is ", Quote(value), "; it needs to be UTF-8 without control characters");
+  if (IsPlainText(value)) return absl::OkStatus();
+  return Invalid(field, " is ", cron::Quoted(value),
+                 "; it needs to be UTF-8 without control characters");
 }
 
 absl::Status ValidateOnce(const Job& job) {
   if (!job.cron_expression.empty()) {
-    return Invalid("cron_expression is ", Quote(job.cron_expression),
+    return Invalid("cron_expression is ", cron::Quoted(job.cron_expression),
                    "; a one-time job has none: give timestamp or delay, or the type recurring");
   }
   if (job.interval.has_value()) {
@@ -97,7 +102,8 @@ absl::Status ValidateCron(const Job& job) {
   const bool names_zone =
       job.cron_expression.starts_with("CRON_TZ=") || job.cron_expression.starts_with("TZ=");
   if (names_zone && job.timezone != kUtc) {
-    return Invalid("timezone is ", Quote(job.timezone), "; cron_expression names one itself");
+    return Invalid("timezone is ", cron::Quoted(job.timezone),
+                   "; cron_expression names one itself");
   }
   return cron::CronSchedule::Parse(job.cron_expression, {.time_zone = job.timezone, .dst = job.dst})
       .status();
@@ -130,7 +136,7 @@ absl::Status ValidateRecurring(const Job& job) {
 absl::Status ValidateZone(const Job& job) {
   if (!job.cron_expression.empty()) return cron::LoadZone(job.timezone).status();
   if (job.timezone != kUtc) {
-    return Invalid("timezone is ", Quote(job.timezone),
+    return Invalid("timezone is ", cron::Quoted(job.timezone),
                    "; it belongs to cron_expression, and a timestamp carries its own offset");
   }
   if (job.dst == Dst::kSkip) return Invalid("dst is skip; it belongs to cron_expression");
@@ -176,17 +182,19 @@ absl::Status ValidateUrl(std::string_view url) {
                       : lower.starts_with("https://") ? 8
                                                       : std::string::npos;
   if (host == std::string::npos) {
-    return Invalid("webhook_url is ", Quote(url), "; it needs to begin with http:// or https://");
+    return Invalid("webhook_url is ", cron::Quoted(url),
+                   "; it needs to begin with http:// or https://");
   }
   if (url.size() == host || url[host] == '/' || url[host] == '?' || url[host] == '#') {
-    return Invalid("webhook_url is ", Quote(url), "; it names no host");
+    return Invalid("webhook_url is ", cron::Quoted(url), "; it names no host");
   }
   const std::string_view rest = url.substr(host);
   if (!IsAuthority(rest.substr(0, rest.find_first_of("/?#")))) {
-    return Invalid("webhook_url is ", Quote(url), "; its host or port, 1 to 65535, is malformed");
+    return Invalid("webhook_url is ", cron::Quoted(url),
+                   "; its host or port, 1 to 65535, is malformed");
   }
-  if (HasControl(url) || url.find(' ') != std::string_view::npos) {
-    return Invalid("webhook_url is ", Quote(url),
+  if (!IsPlainText(url) || url.find(' ') != std::string_view::npos) {
+    return Invalid("webhook_url is ", cron::Quoted(url),
                    "; blanks and control characters need to be escaped");
   }
   return absl::OkStatus();
@@ -224,7 +232,7 @@ absl::Status ValidateWebhook(const Job& job) {
     return Invalid("webhook_url is not given; the executor \"webhook\" needs one");
   }
   if (std::find(kMethods.begin(), kMethods.end(), webhook.method) == kMethods.end()) {
-    return Invalid("method is ", Quote(webhook.method),
+    return Invalid("method is ", cron::Quoted(webhook.method),
                    "; it needs to be POST, PUT, PATCH, GET or DELETE");
   }
   const bool has_body = webhook.method != "GET" && webhook.method != "DELETE";
@@ -282,7 +290,7 @@ absl::Status ValidateJobId(std::string_view id) {
   if (id.empty()) return Invalid("id is empty; it needs 1 to ", kMaxIdBytes, " bytes");
   if (absl::Status status = CheckPlainText("id", id, kMaxIdBytes); !status.ok()) return status;
   if (id.find('/') == std::string_view::npos) return absl::OkStatus();
-  return Invalid("id is ", Quote(id), "; '/' is not allowed in it");
+  return Invalid("id is ", cron::Quoted(id), "; '/' is not allowed in it");
 }
 
 absl::Status ValidateExecutorName(std::string_view name) {
@@ -291,7 +299,7 @@ absl::Status ValidateExecutorName(std::string_view name) {
            c == ':';
   });
   if (!name.empty() && name.size() <= kMaxExecutorBytes && is_plain) return absl::OkStatus();
-  return Invalid("executor is ", Quote(name), "; it needs 1 to ", kMaxExecutorBytes,
+  return Invalid("executor is ", cron::Quoted(name), "; it needs 1 to ", kMaxExecutorBytes,
                  " letters, digits, '.', '_', '-' or ':'");
 }
 

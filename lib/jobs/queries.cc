@@ -6,10 +6,10 @@
 #include "absl/strings/str_cat.h"
 #include "base/codec.h"
 #include "base/uuid.h"
+#include "cron/quoted.h"
 #include "jobs/job_info.h"
 #include "jobs/list_query.h"
 #include "jobs/stored_row.h"
-#include "jobs/text_rules.h"
 #include "slots/slot_ranges.h"
 
 namespace scheduled::jobs {
@@ -18,7 +18,7 @@ namespace {
 constexpr size_t kRowsPerScan = 256;
 
 absl::Status NoSuchJob(std::string_view job_id) {
-  return absl::NotFoundError(absl::StrCat("there is no job ", Quote(job_id)));
+  return absl::NotFoundError(absl::StrCat("there is no job ", cron::Quoted(job_id)));
 }
 
 // The run number from which on a job has its newest `wanted` records, or somewhat more: where one

@@ -5,8 +5,6 @@
 #include <cmath>
 #include <limits>
 
-#include "jobs/text_rules.h"
-
 namespace scheduled::jobs {
 namespace {
 
@@ -116,7 +114,7 @@ TEST_CASE("an id is any UTF-8 of up to 255 bytes but control characters and slas
         std::string("a\0b", 3), std::string("\x7f"), std::string("\xc2\x85"), std::string("\xff"),
         std::string("\xc0\xaf"), std::string("\xed\xa0\x80"), std::string("\xe2\x82"),
         std::string("\xf4\x90\x80\x80")}) {
-    CAPTURE(Quote(bad));
+    CAPTURE(bad);
     REQUIRE(ValidateJobId(bad).code() == absl::StatusCode::kInvalidArgument);
   }
   REQUIRE(ValidateJob(Valid()).ok());  // an empty one is chosen for the caller
