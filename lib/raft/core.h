@@ -90,6 +90,9 @@ class Core {
   Term term() const { return hard_state_.term; }
   const NodeId& leader() const { return leader_; }
   LogIndex commit() const { return commit_; }
+  LogIndex applied() const { return applied_; }
+  // Of entries that are in memory because they are not applied yet.
+  size_t unapplied_bytes() const { return log_.WeightAfter(applied_); }
   LogIndex last() const { return log_.last(); }
   LogIndex durable() const { return writes_.durable(); }
 
@@ -116,6 +119,8 @@ class Core {
   void CheckInvariants() const;
 
  private:
+  friend struct Fingerprint;  // tests/explore compares states by it
+
   // What a leader that hands over is doing. `sent`: TimeoutNow is out, this term is given up.
   struct Transfer {
     TransferId id;
@@ -237,6 +242,7 @@ class Core {
   // invariants.cc
   void CheckLeader() const;
   void CheckCommit() const;
+  void On(SnapshotRefused event);
   void CheckReads() const;
 
   Options options_;

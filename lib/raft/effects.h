@@ -108,7 +108,7 @@ struct SendSnapshot {
 };
 
 // Replace state machine and log by this snapshot, in one atomic switch; then step
-// SnapshotInstalled.
+// SnapshotInstalled, or SnapshotRefused if the snapshot turns out to be of no use.
 struct InstallSnapshot {
   NodeId from;
   TransferId transfer;

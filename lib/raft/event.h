@@ -41,7 +41,9 @@ struct MemberChange {
 // Ends like a proposal: `proposed` names the entry that began the change.
 struct ChangeMembers {
   ProposalId id;
-  std::vector<MemberChange> changes;  // taken together, in one step
+  // Begun together, in one step. What leaves leaves by it; what is to vote does so once it has
+  // caught up. To have both at once, replace.
+  std::vector<MemberChange> changes;
 };
 
 // Hands leadership to `target`, or if empty to the most caught-up voter. Ends in
@@ -101,12 +103,15 @@ struct SnapshotInstalled {
   SnapshotMeta meta;
 };
 
+// Effects::install could not be done: the snapshot is damaged, and everything is as it was.
+struct SnapshotRefused {};
+
 // The time has come that Effects::next_deadline named. Harmless at any other time.
 struct Deadline {};
 
 using Event = std::variant<Message, Propose, ReadBarrier, ChangeMembers, TransferTo, PersistDone,
                            ApplyDone, EntriesRead, LogCut, PeerLink, SnapshotSent, SnapshotReceived,
-                           SnapshotInstalled, Deadline>;
+                           SnapshotInstalled, SnapshotRefused, Deadline>;
 
 }  // namespace scheduled::raft
 

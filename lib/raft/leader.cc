@@ -18,15 +18,18 @@ const Progress* Core::FindPeer(const NodeId& id) const {
   return const_cast<Core*>(this)->FindPeer(id);
 }
 
-// One progress for each member of the newest configuration but itself.
+// One progress for each member of the newest configuration but itself. What a member acknowledged
+// on a disk that it has lost since counts no more.
 void Core::SyncPeers() {
   std::vector<Progress> peers;
   for (const NodeId& id : membership_.current().Ids()) {
     if (id == options_.self) continue;
-    if (Progress* known = FindPeer(id)) {
+    const DiskId disk = membership_.current().Find(id)->disk;
+    Progress* known = FindPeer(id);
+    if (known != nullptr && known->disk() == disk) {
       peers.push_back(std::move(*known));
     } else {
-      peers.emplace_back(id, log_.last().Next(), now_);
+      peers.emplace_back(id, disk, log_.last().Next(), now_);
     }
   }
   peers_ = std::move(peers);
@@ -189,8 +192,13 @@ void Core::OnHeartbeatReply(const Message& message, const HeartbeatReply& reply)
 void Core::On(PeerLink event) {
   Progress* peer = role_ == Role::kLeader ? FindPeer(event.peer) : nullptr;
   if (peer == nullptr) return;
-  // What was under way when the link broke is lost.
-  if (peer->state() != PeerState::kSnapshot) peer->BecomeProbe();
+  if (peer->state() == PeerState::kSnapshot) {
+    // The transfer has its own way to end.
+  } else if (event.up) {
+    peer->BecomeProbe();
+  } else {
+    peer->LinkLost(now_);
+  }
   if (event.up) SendTo(peer->id(), Heartbeat{round_});
 }
 

@@ -20,6 +20,14 @@ bool HasVoter(const Configuration& configuration, const NodeId& id) {
                      [&](const Member& each) { return each.id == id; });
 }
 
+// By one node at a time: two that replace one voter would make one voter more.
+bool CanBeReplaced(const Configuration& target, const MemberChange& change) {
+  if (!HasVoter(target, change.replaces)) return false;
+  return std::none_of(target.learners.begin(), target.learners.end(), [&](const Learner& each) {
+    return each.replaces == change.replaces && each.member.id != change.member.id;
+  });
+}
+
 // A voter stays one, under a new address; anybody else begins as a learner.
 bool AddVoter(Configuration& target, const MemberChange& change) {
   const auto voter = std::find_if(target.voters.begin(), target.voters.end(),
@@ -30,7 +38,7 @@ bool AddVoter(Configuration& target, const MemberChange& change) {
     voter->address = change.member.address;
     return true;
   }
-  if (change.kind == MemberChangeKind::kReplace && !HasVoter(target, change.replaces)) return false;
+  if (change.kind == MemberChangeKind::kReplace && !CanBeReplaced(target, change)) return false;
   RemoveLearner(target, change.member.id);
   target.learners.push_back(Learner{
       change.member, true, change.kind == MemberChangeKind::kReplace ? change.replaces : NodeId()});

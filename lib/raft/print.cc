@@ -128,6 +128,7 @@ std::string Text(const SnapshotReceived& event) {
 std::string Text(const SnapshotInstalled& event) {
   return fmt::format("installed {}", Text(event.meta));
 }
+std::string Text(const SnapshotRefused&) { return "refused the snapshot"; }
 std::string Text(const Deadline&) { return "deadline"; }
 
 std::string Text(const Persist& persist) {

@@ -23,10 +23,12 @@ enum class PeerState : uint8_t { kProbe = 1, kReplicate = 2, kSnapshot = 3 };
 
 class Progress {
  public:
-  Progress(NodeId id, LogIndex next, MonoTime now)
-      : id_(std::move(id)), next_(next), last_active(now) {}
+  Progress(NodeId id, DiskId disk, LogIndex next, MonoTime now)
+      : id_(std::move(id)), disk_(disk), next_(next), last_active(now) {}
 
   const NodeId& id() const { return id_; }
+  // The one that match is on: another disk of this node begins anew.
+  DiskId disk() const { return disk_; }
   PeerState state() const { return state_; }
   LogIndex match() const { return match_; }
   LogIndex next() const { return next_; }
@@ -49,6 +51,9 @@ class Progress {
   bool AnsweredHeartbeat(MonoTime now, absl::Duration patience);
 
   void BecomeProbe();
+  // What was under way is lost, and nothing more is sent before the link is back or an answer
+  // comes.
+  void LinkLost(MonoTime now);
   void BecomeSnapshot();
   // From kSnapshot, once the transfer has ended: with `installed` through `index`.
   void SnapshotEnded(LogIndex index, bool installed);
@@ -56,6 +61,8 @@ class Progress {
   void CheckInvariants(LogIndex last) const;
 
  private:
+  friend struct Fingerprint;  // tests/explore
+
   void BecomeReplicate();
   void ClearInflight();
 
@@ -65,6 +72,7 @@ class Progress {
   };
 
   NodeId id_;
+  DiskId disk_;
   PeerState state_ = PeerState::kProbe;
   LogIndex match_;           // only grows: durable there, and equal to ours
   LogIndex next_;            // > match

@@ -47,6 +47,12 @@ void Core::On(SnapshotReceived event) {
   effects_.install = InstallSnapshot{event.from, event.transfer, std::move(event.meta)};
 }
 
+void Core::On(SnapshotRefused) {
+  SCHEDULED_ASSERT(installing_.has_value(), "what was refused was to be installed");
+  Probe("raft.snapshot-refused");
+  installing_.reset();
+}
+
 void Core::On(SnapshotInstalled event) {
   SCHEDULED_ASSERT(installing_ == event.meta, "what was asked for has been installed");
   SCHEDULED_ASSERT(event.meta.at.index > commit_, "a snapshot never goes behind commit");

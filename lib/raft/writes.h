@@ -53,6 +53,8 @@ class Writes {
   void CheckInvariants(LogIndex last) const;
 
  private:
+  friend struct Fingerprint;  // tests/explore
+
   struct Write {
     IoSeq seq;
     LogIndex last;  // what of it still counts: the log through here is durable once it is done

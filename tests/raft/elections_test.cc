@@ -51,5 +51,24 @@ TEST_CASE("a killed leader is replaced within a second") {
   }
 }
 
+TEST_CASE("26: a leader whose disk hangs hands over") {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    World world({.nodes = 3, .seed = seed});
+    const int old = world.AwaitLeader();
+    REQUIRE(world.Commit(old, "a"));
+    world.StallDisk(old);
+    world.Propose(old, "b");
+    REQUIRE(world.RunUntil([&] { return world.Leader() != old && world.Leader() != 0; },
+                           absl::Milliseconds(1500)));
+    const int next = world.AwaitLeader();
+    REQUIRE(world.Commit(next, "c"));
+    world.Run(absl::Seconds(2));
+    CHECK(world.Leader() == next);  // the mute one does not come back
+    world.ResumeDisk(old);
+    REQUIRE(world.AwaitApplied(world.core(next).commit()));
+    CHECK(world.AppliedCommands(old) == std::vector<std::string>{"a", "b", "c"});
+  }
+}
+
 }  // namespace
 }  // namespace scheduled::raft

@@ -97,82 +97,6 @@ TEST_CASE("a replacement is one step: the new one votes from when the old one do
   CHECK(StepTo(target, done).old_voters == abc.voters);
 }
 
-TEST_CASE("1: no change of members before the leader's first commit of its term") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.Lead();
-  a.AutoPersist(true);
-  a.Step(ChangeMembers{ProposalId(7), {Remove("c")}});
-  REQUIRE(a.proposals_failed.size() == 1);
-  CHECK(a.proposals_failed[0].failure == ProposalFailure::kChangeInProgress);
-  a.Ack("b", 2);
-  a.Step(ChangeMembers{ProposalId(8), {Remove("c")}});
-  REQUIRE(a.proposed.size() == 1);
-  CHECK(a.status().configuration.IsJoint());
-  a.Step(ChangeMembers{ProposalId(9), {Remove("b")}});
-  CHECK(a.proposals_failed.back().failure == ProposalFailure::kChangeInProgress);
-  a.Step(ChangeMembers{ProposalId(9), {}});
-  CHECK(a.proposals_failed.back().failure == ProposalFailure::kChangeInProgress);
-}
-
-TEST_CASE("25: the joint configuration is left once") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.Step(ChangeMembers{ProposalId(8), {Remove("c")}});  // joint at 3
-  REQUIRE(a.status().last == LogIndex(3));
-  a.Ack("c", 3);  // the old majority alone
-  CHECK(a.status().commit == LogIndex(2));
-  a.Ack("b", 3);
-  CHECK(a.status().commit == LogIndex(3));
-  CHECK(a.status().last == LogIndex(4));
-  CHECK_FALSE(a.status().configuration.IsJoint());
-  a.Ack("b", 3);
-  a.Advance(absl::Milliseconds(60));
-  CHECK(a.status().last == LogIndex(4));
-  a.Step(ChangeMembers{ProposalId(9), {Add("d")}});
-  CHECK(a.proposals_failed.back().failure == ProposalFailure::kChangeInProgress);
-  a.Ack("b", 4);
-  a.Step(ChangeMembers{ProposalId(9), {Add("d")}});
-  CHECK(a.status().last == LogIndex(5));
-}
-
-TEST_CASE("33: a leader that is leaving has no lease: who stays alone campaigns at once") {
-  LoneCore a({.voters = {"a", "b"}, .term = 1, .log = {1}});
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.AckRound("b", 1);
-  REQUIRE(a.core().LeaseValid(a.now()));
-  a.Step(ChangeMembers{ProposalId(8), {Remove("a")}});  // joint at 3: it still votes
-  CHECK(a.core().LeaseValid(a.now()));
-  a.Ack("b", 3);  // b alone from 4 on
-  REQUIRE(a.status().configuration == Voters({"b"}));
-  CHECK_FALSE(a.core().LeaseValid(a.now()));
-  a.Advance(absl::Milliseconds(60));
-  a.AckRound("b", 2);
-  CHECK_FALSE(a.core().LeaseValid(a.now()));
-}
-
-TEST_CASE("a new leader leaves the joint phase that it finds") {
-  Configuration joint = Voters({"a", "b"});
-  joint.old_voters = Voters({"a", "b", "c"}).voters;
-  Recovered recovered;
-  recovered.hard_state.term = Term(1);
-  recovered.last = LogIndex(2);
-  recovered.terms = {TermRun{Term(1), LogIndex(1)}};
-  recovered.configurations = {{LogIndex(0), Voters({"a", "b", "c"})}, {LogIndex(2), joint}};
-  Options options;
-  options.self = NodeId("a");
-  LoneCore a(options, recovered);
-  a.Lead();
-  a.AutoPersist(true);
-  CHECK(a.status().configuration.IsJoint());
-  a.Ack("b", 3);
-  CHECK_FALSE(a.status().configuration.IsJoint());
-  CHECK(a.status().last == LogIndex(4));
-}
-
 TEST_CASE("a group grows from one to three under load") {
   World world({.nodes = 3, .seed = 5, .founded = Founders(1)});
   world.AwaitLeader();
@@ -281,27 +205,6 @@ TEST_CASE("30: a voter that lost its disk counts again once it was removed and a
   world.Crash(world.Leader() == other ? now : other);
   const int last = world.AwaitLeader();
   CHECK(world.Commit(last, "c"));
-}
-
-TEST_CASE("whoever is no voter only by an entry that is not committed can still lead") {
-  // n2 wrote the end of its own membership, and nobody else has it: without n2 no majority of the
-  // joint phase has the longest log.
-  Configuration joint = Founders(1);
-  joint.old_voters = Founders(2).voters;
-  World world({.nodes = 2, .seed = 10});
-  world.Crash(1);
-  world.Crash(2);
-  for (int node = 1; node <= 2; ++node) {
-    Disk& disk = world.mutable_disk(node);
-    disk.hard_state.term = Term(1);
-    disk.entries.push_back(MembersEntry(1, 1, joint));
-    if (node == 2) disk.entries.push_back(MembersEntry(2, 1, Founders(1)));
-  }
-  world.Restart(1);
-  world.Restart(2);
-  world.AwaitLeader(absl::Seconds(3));
-  REQUIRE(world.RunUntil([&] { return world.Leader() == 1; }));
-  CHECK(world.core(1).status().configuration == Founders(1));
 }
 
 }  // namespace

@@ -7,38 +7,7 @@
 namespace scheduled::raft {
 namespace {
 
-const AppendRequest& AsAppend(const Message& message) {
-  return std::get<AppendRequest>(message.body);
-}
-
 // --- Replication ---
-
-TEST_CASE("a follower truncates a conflicting suffix") {
-  LoneCore a({.term = 2, .log = {1, 1, 2, 2}});
-  a.AutoPersist(true);
-  a.Receive("b", 3, AppendRequest{At(2, 1), {}, false, {CommandEntry(3, 3)}});
-  CHECK(a.status().last == LogIndex(3));
-  CHECK(a.core().TermAt(LogIndex(3)) == Term(3));
-  a.Receive("b", 3, AppendRequest{At(2, 1), {}, false, {CommandEntry(3, 3)}});  // again: no harm
-  CHECK(a.status().last == LogIndex(3));
-}
-
-TEST_CASE("an older append that comes late truncates nothing") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.AutoPersist(true);
-  a.Receive("b", 1, AppendRequest{At(1, 1), {}, false, {CommandEntry(2, 1), CommandEntry(3, 1)}});
-  a.Receive("b", 1, AppendRequest{At(1, 1), {}, false, {CommandEntry(2, 1)}});
-  CHECK(a.status().last == LogIndex(3));
-}
-
-TEST_CASE("an entry with an unreadable configuration is dropped, with all of its append") {
-  LoneCore a({.term = 1, .log = {1}});
-  Entry bad = CommandEntry(3, 1, "no members");
-  bad.kind = EntryKind::kConfiguration;
-  a.Receive("b", 1, AppendRequest{At(1, 1), {}, false, {CommandEntry(2, 1), bad}});
-  CHECK(a.status().last == LogIndex(1));
-  CHECK(a.status().dropped_malformed == 1);
-}
 
 TEST_CASE("reconciling two logs takes as many round trips as they have terms") {
   // The follower has 50 entries each of terms 2, 4 and 6 that the leader has not; the leader has
@@ -69,58 +38,19 @@ TEST_CASE("reconciling two logs takes as many round trips as they have terms") {
   CHECK(world.AppliedCommands(1) == world.AppliedCommands(2));
 }
 
-TEST_CASE("appends leave before the leader's own write, and follow each other without waiting") {
+TEST_CASE("an acknowledgement that no drain has handed out goes with what it spoke of") {
   LoneCore a({.term = 1, .log = {1}});
-  a.Lead();
-  a.Ack("b", 2);
-  a.Take();
-  REQUIRE(a.writes.empty());
-  for (uint64_t i = 3; i <= 7; ++i) {
-    a.Propose("x");
-    const auto sent = a.TakeOnly<AppendRequest>();
-    REQUIRE(sent.size() == 1);
-    CHECK(AsAppend(sent[0]).previous.index == LogIndex(i - 1));
-    CHECK(AsAppend(sent[0]).entries.size() == 1);
-  }
-  CHECK(a.writes.size() == 5);
-  CHECK(a.status().peers[0].inflight_messages == 5);
-  a.Ack("b", 7);
-  CHECK(a.status().peers[0].inflight_messages == 0);
-}
-
-TEST_CASE("while the window is full entries gather, and leave together") {
-  LoneCore::Setup setup{.term = 1, .log = {1}};
-  setup.options.max_inflight_messages = 4;
-  LoneCore a(setup);
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.Take();
-  for (int i = 0; i < 20; ++i) a.Propose("x");
-  CHECK(a.TakeOnly<AppendRequest>().size() == 4);
-  a.Ack("b", 3);
-  const auto sent = a.TakeOnly<AppendRequest>();
-  REQUIRE(sent.size() == 1);
-  CHECK(AsAppend(sent[0]).entries.size() == 16);
-  CHECK(a.status().peers[0].next == LogIndex(23));
-}
-
-TEST_CASE("a window is bounded in bytes, and a large entry travels alone") {
-  LoneCore::Setup setup{.term = 1, .log = {1}};
-  setup.options.max_append_bytes = 1000;
-  setup.options.max_inflight_bytes = 3000;
-  LoneCore a(setup);
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.Take();
-  a.Propose(std::string(5000, 'x'));
-  a.Propose("x");
-  auto sent = a.TakeOnly<AppendRequest>();
-  REQUIRE(sent.size() == 1);
-  CHECK(AsAppend(sent[0]).entries.size() == 1);
-  a.Ack("b", 3);
-  CHECK(a.TakeOnly<AppendRequest>().size() == 1);
+  const Message first{
+      GroupId(1),  NodeId("b"),
+      NodeId("a"), DiskId(),
+      Term(2),     AppendRequest{At(1, 1), {}, false, {CommandEntry(2, 2), CommandEntry(3, 2)}}};
+  a.core().Step(a.now(), first);
+  a.Receive("c", 3, AppendRequest{At(1, 1), {}, false, {CommandEntry(2, 3)}});
+  a.PersistAll();
+  const auto replies = a.TakeOnly<AppendReply>();
+  REQUIRE(replies.size() == 1);
+  CHECK(std::get<AppendReply>(replies[0].body).match == LogIndex(2));
+  CHECK(replies[0].to == NodeId("c"));
 }
 
 TEST_CASE("a lost window is noticed by the next answered heartbeats, and sent again") {
@@ -204,19 +134,6 @@ TEST_CASE("a link that comes back is used at once") {
   CHECK(world.AwaitApplied(world.core(leader).commit(), absl::Milliseconds(5)));
 }
 
-TEST_CASE("proposals are refused where they cannot be taken, each with its reason") {
-  LoneCore::Setup setup{.term = 1, .log = {1}};
-  setup.options.max_entry_bytes = 100;
-  LoneCore a(setup);
-  a.Propose("x");
-  CHECK(a.proposals_failed.back().failure == ProposalFailure::kNotLeader);
-  a.Lead();
-  a.Propose(std::string(101, 'x'));
-  CHECK(a.proposals_failed.back().failure == ProposalFailure::kTooLarge);
-  a.Propose(std::string(100, 'x'));
-  CHECK(a.proposed.back().at == At(3, 2));
-}
-
 TEST_CASE("messages for another group or node are counted and dropped") {
   LoneCore a({.term = 1, .log = {1}});
   a.Step(Message{GroupId(2), NodeId("b"), NodeId("a"), {}, Term(9), Heartbeat{Round(1)}});
@@ -291,31 +208,6 @@ TEST_CASE("without a lease reads share rounds: one is under way, the others wait
   CHECK(a.IsReady(third));
 }
 
-TEST_CASE("after TimeoutNow there is no lease, and reads need a round of their own") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.AckRound("b", 1);
-  a.Step(TransferTo{TransferId(1), NodeId("b")});
-  a.Take();
-  const ReadId first = a.Read();
-  auto begun = a.TakeOnly<Heartbeat>();
-  REQUIRE(begun.size() == 2);
-  const Round round = std::get<Heartbeat>(begun[0].body).round;
-  const ReadId second = a.Read();
-  CHECK(a.TakeOnly<Heartbeat>().empty());
-  a.AckRound("b", round.value);
-  CHECK(a.IsReady(first));
-  CHECK_FALSE(a.IsReady(second));
-  begun = a.TakeOnly<Heartbeat>();
-  REQUIRE(begun.size() == 2);
-  a.AckRound("c", round.value);
-  CHECK_FALSE(a.IsReady(second));
-  a.AckRound("c", round.value + 1);
-  CHECK(a.IsReady(second));
-}
-
 TEST_CASE("a follower forwards its reads in batches, and serves them itself") {
   World world({.nodes = 3, .seed = 21});
   const int leader = world.AwaitLeader();
@@ -351,24 +243,6 @@ TEST_CASE("a forwarded read is asked again when it is lost, and fails when nobod
   CHECK(world.read_failure(never) == ReadFailure::kTimeout);
 }
 
-TEST_CASE("reads fail at once where no leader is known, and when the leader changes") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.Read();
-  REQUIRE(a.reads_failed.size() == 1);
-  CHECK(a.reads_failed[0].failure == ReadFailure::kNoLeader);
-  a.Receive("b", 1, Heartbeat{Round(1)});
-  a.Read();
-  CHECK(a.reads_failed.size() == 1);
-  a.Receive("c", 2, Heartbeat{Round(1)});
-  REQUIRE(a.reads_failed.size() == 2);
-  CHECK(a.reads_failed[1].failure == ReadFailure::kLeaderChanged);
-  a.Read();
-  a.Receive("c", 2,
-            ReadReply{std::get<ReadRequest>(a.TakeOnly<ReadRequest>().back().body).batch, false,
-                      LogIndex()});
-  CHECK(a.reads_failed.size() == 3);
-}
-
 TEST_CASE("an answer to a read of before a restart is none to one after it") {
   LoneCore::Setup setup{.term = 1, .log = {1, 1, 1}};
   setup.options.seed = 1;
@@ -384,24 +258,6 @@ TEST_CASE("an answer to a read of before a restart is none to one after it") {
   CHECK(asked != old);
   after.Receive("b", 1, ReadReply{std::min(asked, old), true, LogIndex(1)});
   CHECK(after.IsReady(read) == (asked < old));
-}
-
-TEST_CASE("pending reads are bounded") {
-  LoneCore::Setup setup{.term = 1, .log = {1}};
-  setup.options.max_pending_reads = 2;
-  LoneCore a(setup);
-  a.Lead();
-  a.Read();
-  a.Read();
-  a.Read();
-  REQUIRE(a.reads_failed.size() == 1);
-  CHECK(a.reads_failed[0].failure == ReadFailure::kOverloaded);
-  a.Receive("b", 2, ReadRequest{ReadBatch(1)});
-  const auto refused = a.TakeOnly<ReadReply>();
-  REQUIRE(refused.size() == 1);
-  CHECK_FALSE(std::get<ReadReply>(refused[0].body).ok);
-  a.Receive("c", 3, Heartbeat{Round(1)});  // deposed
-  CHECK(a.reads_failed.size() == 3);
 }
 
 // --- Transfers ---
@@ -421,77 +277,6 @@ TEST_CASE("a resigning leader is replaced within 50 ms, to the chosen node or th
     CHECK(world.transfer_outcome(id) == TransferOutcome::kDone);
     CHECK(world.Commit(next, "b"));
   }
-}
-
-TEST_CASE("a transfer waits for its target, taking proposals until it is near") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.Ack("c", 2);
-  for (int i = 0; i < 3; ++i) a.Propose("x");  // 3, 4, 5
-  a.Step(TransferTo{TransferId(1), NodeId("b")});
-  a.Propose("x");  // 6
-  CHECK(a.proposals_failed.empty());
-  a.Ack("b", 5);  // has what the log held when it began
-  a.Propose("x");
-  REQUIRE(a.proposals_failed.size() == 1);
-  CHECK(a.proposals_failed[0].failure == ProposalFailure::kTransferring);
-  CHECK(a.TakeOnly<TimeoutNow>().empty());
-  a.Ack("b", 6);
-  CHECK(a.TakeOnly<TimeoutNow>().size() == 1);
-  a.Advance(absl::Milliseconds(50));
-  CHECK(a.TakeOnly<TimeoutNow>().size() == 1);  // once more: it may be lost
-}
-
-TEST_CASE("a transfer whose target does not catch up is dropped, and proposals are taken again") {
-  LoneCore a({.term = 1, .log = {1}});
-  a.Lead();
-  a.AutoPersist(true);
-  a.Ack("b", 2);
-  a.Ack("c", 2);
-  a.Propose("x");
-  a.Step(TransferTo{TransferId(1), NodeId("b")});
-  a.Step(TransferTo{TransferId(2), NodeId("c")});
-  REQUIRE(a.transfers.size() == 1);
-  CHECK(a.transfers[0].id == TransferId(2));
-  CHECK(a.transfers[0].outcome == TransferOutcome::kRefused);
-  a.Ack("c", 3);
-  for (int i = 0; i < 13; ++i) {
-    a.Advance(absl::Milliseconds(50));
-    a.Receive("c", 2, HeartbeatReply{Round(1), LogIndex(3)});
-  }
-  REQUIRE(a.transfers.size() == 2);
-  CHECK(a.transfers[1].outcome == TransferOutcome::kTimedOut);
-  CHECK(a.core().role() == Role::kLeader);
-  a.Propose("x");
-  CHECK(a.proposals_failed.empty());
-}
-
-TEST_CASE("an impossible transfer is refused") {
-  LoneCore a({.term = 1, .log = {1}});
-  const auto refused = [&a](const std::string& target) {
-    a.Step(TransferTo{TransferId(1), NodeId(target)});
-    return a.transfers.back().outcome == TransferOutcome::kRefused;
-  };
-  CHECK(refused("b"));  // not leader
-  a.Lead();
-  CHECK(refused("a"));
-  CHECK(refused("x"));
-}
-
-TEST_CASE("TimeoutNow of another than the leader, or of the past, starts nothing") {
-  LoneCore a({.term = 3, .log = {1}});
-  a.Receive("b", 3, Heartbeat{Round(1)});
-  a.Receive("c", 3, TimeoutNow{});
-  a.Receive("b", 2, TimeoutNow{});
-  CHECK(a.core().role() == Role::kFollower);
-  a.Receive("b", 3, TimeoutNow{});
-  CHECK(a.core().role() == Role::kCandidate);
-  a.PersistAll();
-  const auto asked = a.TakeOnly<VoteRequest>();
-  REQUIRE(asked.size() == 2);
-  CHECK(std::get<VoteRequest>(asked[0].body).transfer);
 }
 
 // --- Stickiness and check quorum ---
