@@ -34,6 +34,11 @@ struct ClusterStatus {
   LogIndex first_index;
   LogIndex last_index;
   uint64_t log_bytes = 0;
+  // Since this node started: snapshots that peers have installed, that came to nothing on their
+  // way to a peer, and that were installed here.
+  uint64_t snapshots_sent = 0;
+  uint64_t snapshots_dropped = 0;
+  uint64_t snapshots_received = 0;
   bool caught_up = false;   // has a leader, and has applied all that was committed before its term
   bool has_quorum = false;  // leader: a majority answers; follower: a leader is heard
   std::string failure;      // why this node stopped, if it did

@@ -43,6 +43,21 @@ struct RaftOptions {
   size_t max_unapplied_bytes = 64 << 20;  // beyond it Propose answers kResourceExhausted
   uint64_t max_log_bytes = uint64_t{2}
                            << 30;  // log that cannot be cut; beyond it kResourceExhausted
+  // A log that is longer is cut to its tail, whoever lags behind it: they get a snapshot. More
+  // costs disk and spares snapshots. In bytes, and if set, in entries (an eighth of which stays).
+  // At most max_log_bytes; at least 16.
+  uint64_t compact_log_bytes = uint64_t{512} << 20;
+  std::optional<uint64_t> compact_log_entries;
+  // Kept for members that are a little behind. At most half of compact_log_bytes.
+  uint64_t log_tail_bytes = uint64_t{64} << 20;
+  // To each member. Lower it where a transfer takes disk or network from what matters more; null is
+  // as fast as it goes.
+  std::optional<uint64_t> snapshot_bytes_per_second = uint64_t{64} << 20;
+  // A transfer holds the log behind it; but no more than so much, or than the snapshot's size if
+  // that is larger. (Together with compact_log_bytes it stays below max_log_bytes.)
+  uint64_t snapshot_log_bytes = uint64_t{1} << 30;
+  // Without progress; then the transfer is dropped and begun anew.
+  absl::Duration snapshot_patience = absl::Minutes(10);
 
   absl::Status Validate() const;
 };

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/assert.h"
 #include "consensus/packing.h"
@@ -43,6 +44,9 @@ void Applier::AfterApplied(LogIndex index, std::vector<BarrierDone> waiting) {
 }
 void Applier::Lead(Term term, LogIndex term_start) { Push(Leading{term, term_start}); }
 void Applier::LeadNoMore() { Push(NotLeading{}); }
+void Applier::Install(std::string path, AppliedPosition at) {
+  Push(Installing{std::move(path), at});
+}
 void Applier::Shut(absl::Status why) { Push(Closing{std::move(why)}); }
 
 void Applier::Kick() {
@@ -55,21 +59,30 @@ void Applier::Kick() {
 }
 
 void Applier::Work() {
-  std::vector<Item> items;
+  std::deque<Item> items;
   {
     std::lock_guard lock(mutex_);
     std::swap(items, queue_);
     posted_ = false;
   }
-  for (Item& item : items) {
+  while (!items.empty() && !installing_) {
+    Item item = std::move(items.front());
+    items.pop_front();
     std::visit([this](auto& each) { On(std::move(each)); }, item);
   }
-  Flush();
+  if (!items.empty()) {
+    // Back to the front: what has come since stands behind it.
+    std::lock_guard lock(mutex_);
+    queue_.insert(queue_.begin(), std::make_move_iterator(items.begin()),
+                  std::make_move_iterator(items.end()));
+  }
+  if (!installing_) Flush();
 }
 
 void Applier::Abandon(absl::Status why) {
   Interrupt();
   told_leading_ = false;
+  installing_ = false;
   batch_.clear();
   commands_.clear();
   Shut(std::move(why));
@@ -160,6 +173,42 @@ void Applier::On(NotLeading) {
   Flush();
   StopLeading();
   leading_.reset();
+}
+
+void Applier::On(Installing item) {
+  Flush();
+  if (shut_ || interrupted_) return;
+  SCHEDULED_ASSERT(item.at.index > applied_.index, "a snapshot never goes behind what is applied");
+  if (parts_.flush == nullptr) {
+    EndInstall(item.at, parts_.state_machine->Install(item.path));
+    return;
+  }
+  installing_ = true;
+  parts_.flush->Post([this, item = std::move(item)] {
+    absl::Status installed = parts_.state_machine->Install(item.path);
+    parts_.apply->Post([this, at = item.at, installed = std::move(installed)] {
+      installing_ = false;
+      EndInstall(at, installed);
+      Work();
+    });
+  });
+}
+
+void Applier::EndInstall(AppliedPosition at, absl::Status installed) {
+  if (installed.ok() && parts_.state_machine->applied() != at) {
+    installed = absl::InternalError(
+        "the state machine stands elsewhere after an install than its copy should");
+    Fail(installed);
+    return;
+  }
+  if (installed.ok()) {
+    applied_ = at;
+    ReleaseBarriers();
+  } else if (!absl::IsInvalidArgument(installed)) {
+    Fail(installed);
+    return;
+  }
+  events_.installed(std::move(installed));
 }
 
 void Applier::On(Closing item) {

@@ -10,10 +10,12 @@
 #define SCHEDULED_LIB_CONSENSUS_APPLIER_H_
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -35,6 +37,8 @@ struct ApplierEvents {
   // Commands of this node's callers have ended, of this weight together.
   std::function<void(size_t weight)> released;
   std::function<void(absl::Status)> failed;
+  // An install has ended; not OK: the state is as it was before.
+  std::function<void(absl::Status)> installed;
 };
 
 struct ApplierParts {
@@ -43,6 +47,7 @@ struct ApplierParts {
   GroupId group;
   Lane* apply = nullptr;
   Lane* completions = nullptr;
+  Lane* flush = nullptr;  // see RaftParts
 };
 
 class Applier {
@@ -59,6 +64,9 @@ class Applier {
   // The role: told to the state machine once the term's first entry is applied, and at its end.
   void Lead(Term term, LogIndex term_start);
   void LeadNoMore();
+  // Replaces the state by the copy at `path`, which stands at `at`; ApplierEvents::installed tells
+  // of it. Nothing else is done meanwhile, on the flush lane neither.
+  void Install(std::string path, AppliedPosition at);
   // Ends everything that waits; nothing is applied any more.
   void Shut(absl::Status why);
   void Kick();
@@ -99,8 +107,12 @@ class Applier {
   struct Closing {
     absl::Status why;
   };
-  using Item =
-      std::variant<Registered, Failed, Expired, Range, Barrier, Leading, NotLeading, Closing>;
+  struct Installing {
+    std::string path;
+    AppliedPosition at;
+  };
+  using Item = std::variant<Registered, Failed, Expired, Range, Barrier, Leading, NotLeading,
+                            Closing, Installing>;
   using Outcomes = std::vector<std::pair<ProposeDone, absl::StatusOr<Applied>>>;
 
   void Push(Item item);
@@ -113,6 +125,8 @@ class Applier {
   void On(Leading item);
   void On(NotLeading item);
   void On(Closing item);
+  void On(Installing item);
+  void EndInstall(AppliedPosition at, absl::Status installed);
 
   void ApplyFromLog(raft::ApplyRange range);
   void Take(raft::Entry entry);
@@ -131,7 +145,7 @@ class Applier {
 
   std::atomic<bool> interrupted_{false};
   std::mutex mutex_;  // guards the next two
-  std::vector<Item> queue_;
+  std::deque<Item> queue_;
   bool posted_ = false;
 
   // Apply lane.
@@ -146,6 +160,7 @@ class Applier {
   std::optional<Leading> leading_;  // of this node's current term as leader
   bool told_leading_ = false;
   bool shut_ = false;
+  bool installing_ = false;  // on the flush lane: what is queued waits
 };
 
 }  // namespace scheduled

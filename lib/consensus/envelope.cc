@@ -7,12 +7,11 @@
 namespace scheduled {
 namespace {
 
-constexpr size_t kTrailerBytes = kClusterIdBytes + 1;
 const std::string kNoCluster(kClusterIdBytes, '\0');
 
 bool IsKind(uint8_t value) {
   return value >= static_cast<uint8_t>(EnvelopeKind::kRaft) &&
-         value <= static_cast<uint8_t>(EnvelopeKind::kCutHint);
+         value <= static_cast<uint8_t>(EnvelopeKind::kSnapshotProgress);
 }
 
 }  // namespace
@@ -25,14 +24,14 @@ void Seal(EnvelopeKind kind, std::string_view cluster_id, std::string* content) 
 }
 
 std::optional<Opened> Unseal(std::string* frame) {
-  if (frame->size() < kTrailerBytes) return std::nullopt;
+  if (frame->size() < kEnvelopeTrailerBytes) return std::nullopt;
   const uint8_t kind = static_cast<uint8_t>(frame->back());
   if (!IsKind(kind)) return std::nullopt;
   Opened opened;
   opened.kind = static_cast<EnvelopeKind>(kind);
-  opened.cluster_id = frame->substr(frame->size() - kTrailerBytes, kClusterIdBytes);
+  opened.cluster_id = frame->substr(frame->size() - kEnvelopeTrailerBytes, kClusterIdBytes);
   if (opened.cluster_id == kNoCluster) opened.cluster_id.clear();
-  frame->resize(frame->size() - kTrailerBytes);
+  frame->resize(frame->size() - kEnvelopeTrailerBytes);
   return opened;
 }
 
@@ -69,6 +68,47 @@ std::optional<LogIndex> DecodeCutHint(std::string_view content) {
   reader.U64(&through.value);
   if (!reader.AtEnd()) return std::nullopt;
   return through;
+}
+
+std::string EncodeSnapshotOffer(const SnapshotSource& source, const SnapshotManifest& manifest) {
+  return KeyWriter()
+      .U64(source.term.value)
+      .U64(source.disk.value)
+      .Raw(EncodeManifest(manifest))
+      .Take();
+}
+
+std::optional<SnapshotOffer> DecodeSnapshotOffer(std::string_view content) {
+  KeyReader reader(content);
+  SnapshotOffer offer;
+  reader.U64(&offer.source.term.value);
+  if (!reader.U64(&offer.source.disk.value)) return std::nullopt;
+  absl::StatusOr<SnapshotManifest> manifest = DecodeManifest(reader.rest());
+  if (!manifest.ok()) return std::nullopt;
+  offer.manifest = *std::move(manifest);
+  return offer;
+}
+
+std::string EncodeSnapshotProgress(const SnapshotProgress& progress) {
+  return KeyWriter()
+      .U64(progress.id.value)
+      .U32(progress.place.file)
+      .U64(progress.place.offset)
+      .U8(progress.resume ? 1 : 0)
+      .Take();
+}
+
+std::optional<SnapshotProgress> DecodeSnapshotProgress(std::string_view content) {
+  KeyReader reader(content);
+  SnapshotProgress progress;
+  uint8_t resume = 0;
+  reader.U64(&progress.id.value);
+  reader.U32(&progress.place.file);
+  reader.U64(&progress.place.offset);
+  reader.U8(&resume);
+  if (!reader.AtEnd() || resume > 1) return std::nullopt;
+  progress.resume = resume == 1;
+  return progress;
 }
 
 }  // namespace scheduled

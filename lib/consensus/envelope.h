@@ -1,5 +1,5 @@
-// What nodes put around and beside the messages of Raft in frames of FrameClass::kConsensus: the
-// cluster that the sender belongs to, and the few messages of the host itself. Pure functions.
+// What nodes put around and beside the messages of Raft in frames: the cluster that the
+// sender belongs to, and the few messages of the host itself. Pure functions.
 //
 // A frame is its content and a trailer of 17 bytes (behind it, so that a large content is not
 // moved):
@@ -8,6 +8,12 @@
 //                   kAskData: u64 disk id of the sender
 //                   kTellData: u64 disk id of the sender, u8 1 if it has data
 //                   kCutHint: u64 index; every member has the log through it
+//                   kSnapshotOffer: u64 term · u64 disk id of the sender · a manifest of
+//                     storage/snapshot_container.h
+//                   kSnapshotPiece: a piece of the same
+//                   kSnapshotProgress: u64 snapshot id · u32 file · u64 offset · u8 1 to resume
+//
+// Offers and pieces come in frames of FrameClass::kBulk.
 //   cluster id      16 bytes; zeros: the sender belongs to none yet
 //   u8              kind
 #ifndef SCHEDULED_LIB_CONSENSUS_ENVELOPE_H_
@@ -20,12 +26,27 @@
 
 #include "raft/configuration.h"
 #include "scheduled/types.h"
+#include "storage/snapshot_container.h"
 
 namespace scheduled {
 
 inline constexpr size_t kClusterIdBytes = 16;
 
-enum class EnvelopeKind : uint8_t { kRaft = 1, kAskData = 2, kTellData = 3, kCutHint = 4 };
+// Of what is put behind a content.
+inline constexpr size_t kEnvelopeTrailerBytes = kClusterIdBytes + 1;
+
+enum class EnvelopeKind : uint8_t {
+  kRaft = 1,
+  kAskData = 2,
+  kTellData = 3,
+  kCutHint = 4,
+  kSnapshotOffer = 5,
+  kSnapshotPiece = 6,
+  kSnapshotProgress = 7,
+};
+inline bool IsBulk(EnvelopeKind kind) {
+  return kind == EnvelopeKind::kSnapshotOffer || kind == EnvelopeKind::kSnapshotPiece;
+}
 
 // `cluster_id` has 16 bytes or none.
 void Seal(EnvelopeKind kind, std::string_view cluster_id, std::string* content);
@@ -49,6 +70,27 @@ std::optional<TellData> DecodeTellData(std::string_view content);
 
 std::string EncodeCutHint(LogIndex through);
 std::optional<LogIndex> DecodeCutHint(std::string_view content);
+
+// The leader that offers a snapshot.
+struct SnapshotSource {
+  Term term;
+  raft::DiskId disk;
+};
+struct SnapshotOffer {
+  SnapshotSource source;
+  SnapshotManifest manifest;
+};
+std::string EncodeSnapshotOffer(const SnapshotSource& source, const SnapshotManifest& manifest);
+std::optional<SnapshotOffer> DecodeSnapshotOffer(std::string_view content);
+
+// How far the receiver has come; see snapshot_transfer.h.
+struct SnapshotProgress {
+  SnapshotId id;
+  SnapshotPlace place;
+  bool resume = false;
+};
+std::string EncodeSnapshotProgress(const SnapshotProgress& progress);
+std::optional<SnapshotProgress> DecodeSnapshotProgress(std::string_view content);
 
 }  // namespace scheduled
 

@@ -1,12 +1,14 @@
 // See flusher.h. The decision is made on the raft lane; the flush runs where the host says.
 #include "consensus/flusher.h"
 
+#include <algorithm>
+
 namespace scheduled {
 
 void Flusher::Applied(size_t bytes) {
   unflushed_bytes_ += bytes;
   if (flushing_) return;
-  if (unflushed_bytes_ >= kFlushLogBytes) {
+  if (unflushed_bytes_ >= std::min(kFlushLogBytes, parts_.log_bytes)) {
     Begin();
   } else if (!armed_) {
     armed_ = true;

@@ -22,7 +22,8 @@ struct FlusherParts {
   const Clock* clock = nullptr;
   StateMachine* state_machine = nullptr;
   Lane* apply = nullptr;
-  Lane* flush = nullptr;  // null: the apply lane
+  Lane* flush = nullptr;              // null: the apply lane
+  size_t log_bytes = kFlushLogBytes;  // no more than that
 };
 
 // Called on the lane that flushes.

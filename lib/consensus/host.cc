@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kPackedOverheadBytes = kPackedHeaderBytes + kPackedCommandBytes;
 // Of reads, and of messages of peers, that the raft lane has not taken yet.
 constexpr size_t kMaxWaiting = 65536;
+constexpr size_t kMaxWaitingPieces = 16;
 
 raft::Options CoreOptions(const RaftOptions& options, const RaftParts& parts) {
   raft::Options core;
@@ -31,6 +32,15 @@ raft::Options CoreOptions(const RaftOptions& options, const RaftParts& parts) {
   core.max_entry_bytes = options.max_entry_bytes;
   core.max_unapplied_bytes = options.max_unapplied_bytes;
   return core;
+}
+
+SnapshotLimits LimitsOf(const RaftOptions& options) {
+  SnapshotLimits limits;
+  limits.pacing.bytes_per_second = options.snapshot_bytes_per_second;
+  limits.pacing.patience = options.snapshot_patience;
+  limits.log_bytes = options.snapshot_log_bytes;
+  limits.tail_bytes = options.log_tail_bytes;
+  return limits;
 }
 
 Role ToRole(raft::Role role) {
@@ -57,6 +67,9 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Open(RaftOptions options, RaftParts 
   if (parts.transport == nullptr && options.peers.size() > 1) {
     return absl::InvalidArgumentError("a group of several needs a transport");
   }
+  if (parts.snapshots != nullptr) {
+    if (absl::Status cleared = parts.snapshots->RemoveAll(); !cleared.ok()) return cleared;
+  }
   absl::StatusOr<Recovery> recovery = Recover(options, parts);
   if (!recovery.ok()) return recovery.status();
   std::unique_ptr<Host> host(new Host(std::move(options), parts, *std::move(recovery)));
@@ -82,18 +95,29 @@ Host::Host(RaftOptions options, RaftParts parts, Recovery recovery)
       writer_(parts_.log_store, parts_.log,
               {[this](raft::IoSeq seq) { Hand([seq](Inbox& inbox) { inbox.persisted = seq; }); },
                [this](absl::Status why) { Fail(why); }}),
-      applier_(
-          {parts_.state_machine, parts_.log_store, parts_.group, parts_.apply, parts_.completions},
-          {[this](LogIndex index, size_t bytes) {
-             flusher_.Applied(bytes);
-             Leave([index](Inbox& inbox) { inbox.applied = index; });
-           },
-           [this](size_t bytes) { unapplied_bytes_ -= bytes; },
-           [this](absl::Status why) { Fail(why); }}),
+      applier_({parts_.state_machine, parts_.log_store, parts_.group, parts_.apply,
+                parts_.completions, parts_.flush},
+               {[this](LogIndex index, size_t bytes) {
+                  flusher_.Applied(bytes);
+                  Leave([index](Inbox& inbox) { inbox.applied = index; });
+                },
+                [this](size_t bytes) { unapplied_bytes_ -= bytes; },
+                [this](absl::Status why) { Fail(why); },
+                [this](const absl::Status& installed) {
+                  const InstallStep step =
+                      installed.ok() ? InstallStep::kReplaced : InstallStep::kRefused;
+                  if (!installed.ok()) {
+                    log_.Error("a snapshot that was received is of no use",
+                               {{"error", installed.ToString()}});
+                  }
+                  Hand([step](Inbox& inbox) { inbox.install = step; });
+                }}),
       flusher_(
-          {&clock_, parts_.state_machine, parts_.apply, parts_.flush},
+          {&clock_, parts_.state_machine, parts_.apply, parts_.flush,
+           static_cast<size_t>(options_.compact_log_bytes / 4)},
           {[this](LogIndex durable) { Hand([durable](Inbox& inbox) { inbox.flushed = durable; }); },
-           [this](absl::Status why) { Fail(why); }}) {
+           [this](absl::Status why) { Fail(why); }}),
+      snapshots_({parts_, options_.node_id, log_}, LimitsOf(options_), EventsOfSnapshots()) {
   log_bytes_ = sizes_.total();
   core_.emplace(core_options_, std::move(recovery.core), clock_.MonoNow());
   if (options_.peers.size() > 1 && !HasData()) {
@@ -119,7 +143,7 @@ absl::Status Host::Start() {
 Host::~Host() {
   if (parts_.transport != nullptr) parts_.transport->Stop();
   applier_.Interrupt();
-  for (Lane* lane : {parts_.raft, parts_.log, parts_.apply, parts_.flush}) {
+  for (Lane* lane : {parts_.raft, parts_.log, parts_.apply, parts_.flush, parts_.files}) {
     if (lane != nullptr) lane->Stop();
   }
   failed_ = true;
@@ -249,9 +273,21 @@ void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame
     if (handler != nullptr && *handler) (*handler)(from, std::move(frame));
     return;
   }
-  if (frame_class != FrameClass::kConsensus) return;
   std::optional<Opened> opened = Unseal(&frame);
-  if (!opened || !BelongsHere(from, *opened)) return;
+  if (!opened || IsBulk(opened->kind) != (frame_class == FrameClass::kBulk)) return;
+  if (!BelongsHere(from, *opened)) return;
+  if (opened->kind == EnvelopeKind::kSnapshotPiece) {
+    if (!DecodePiece(frame).ok()) {
+      Probe("consensus.malformed-piece");
+      return;
+    }
+    Leave([&](Inbox& inbox) {
+      if (inbox.pieces.size() < kMaxWaitingPieces) {
+        inbox.pieces.push_back({from, std::move(frame)});
+      }
+    });
+    return;
+  }
   if (opened->kind != EnvelopeKind::kRaft) {
     Leave([&](Inbox& inbox) { inbox.asked.push_back({from, opened->kind, std::move(frame)}); });
     return;
@@ -342,6 +378,9 @@ ClusterStatus Host::status() const {
   status.first_index = core.first;
   status.last_index = core.last;
   status.log_bytes = log_bytes_;
+  status.snapshots_sent = snapshots_.counts().sent;
+  status.snapshots_dropped = snapshots_.counts().dropped;
+  status.snapshots_received = snapshots_.counts().received;
   // An entry of this term stands behind all that was committed before it. (Commit alone would not
   // do: a node that starts knows of no more than it has applied.)
   status.caught_up = !status.leader.empty() && applied_term == core.term;

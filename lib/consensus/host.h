@@ -32,6 +32,7 @@
 #include "consensus/proposal_queue.h"
 #include "consensus/raft_parts.h"
 #include "consensus/recovery.h"
+#include "consensus/snapshots.h"
 #include "raft/codec.h"
 #include "raft/core.h"
 
@@ -70,6 +71,17 @@ class Host {
     std::optional<NodeId> to;
     Completion<absl::Status> done;
   };
+  struct Piece {  // of a snapshot
+    NodeId from;
+    std::string frame;
+  };
+  struct Offered {
+    NodeId from;
+    SnapshotSource source;
+    SnapshotManifest manifest;
+  };
+  // Where the install of a snapshot stands: each step waits for the one before.
+  enum class InstallStep : uint8_t { kNone, kAnnounced, kReplaced, kRefused, kReset };
   // What has arrived for the raft lane since it last looked.
   struct Inbox {
     raft::IoSeq persisted;
@@ -83,6 +95,9 @@ class Host {
     std::vector<raft::EntriesRead> reads;
     std::vector<BarrierDone> barriers;
     std::vector<TransferRequest> transfers;
+    std::vector<raft::Event> events;  // of the host's own parts
+    std::vector<Piece> pieces;
+    InstallStep install = InstallStep::kNone;
   };
 
   Host(RaftOptions options, RaftParts parts, Recovery recovery);
@@ -125,6 +140,8 @@ class Host {
   void StepProposals(MonoTime now);
   void StepBarriers(MonoTime now);
   void StepTransfers(MonoTime now);
+  void StepMessages(MonoTime now);
+  void StepOffers(MonoTime now);
   void ShutDown();
   void ArmTimer(MonoTime next);
 
@@ -144,9 +161,18 @@ class Host {
   void SendEnvelope(const NodeId& to, EnvelopeKind kind, std::string content);
   void ReleaseSends();
 
+  // host_snapshots.cc
+  SnapshotsEvents EventsOfSnapshots();
+  std::optional<raft::SnapshotMeta> DescribeSnapshot(LogIndex index) const;
+  void WorkSnapshots();
+  void BeginInstall(const raft::InstallSnapshot& install);
+  void GoOnInstalling(MonoTime now);
+
   // host_log.cc: cutting the log, belonging to a cluster, founding one.
   void MaybeCut(MonoTime now);
   LogIndex CutPoint();
+  LogIndex SharedPoint(const raft::Status& core);
+  LogIndex CompactionPoint(const raft::Status& core);
   void Adopt(std::string cluster_id);
   absl::Status TellClusterId(const std::string& cluster_id) const;
   void OnAsked(Asked asked);
@@ -212,10 +238,15 @@ class Host {
   LogIndex cut_hint_;   // follower: what its leader says that all have; leader: what it said
   LogIndex cut_asked_;  // through here the log is cut, or will be
   MonoTime cut_checked_{INT64_MIN};
+  std::vector<Offered> offered_;  // within one wake-up, as the next two
+  std::vector<std::pair<NodeId, raft::SnapshotReply>> snapshot_replies_;
+  bool asked_core_to_install_ = false;
+  std::optional<raft::InstallSnapshot> installing_;
 
   LogWriter writer_;
   Applier applier_;
   Flusher flusher_;
+  Snapshots snapshots_;
 };
 
 }  // namespace scheduled

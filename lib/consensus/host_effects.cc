@@ -82,10 +82,9 @@ void Host::Do(raft::Effects& effects) {
   DoReads(effects);
   for (const raft::FetchEntries& fetch : effects.fetches) DoFetch(fetch);
   for (const raft::SendSnapshot& send : effects.send_snapshots) {
-    log_.Error("a peer needs entries that were cut from the log, and there are no snapshots yet",
-               {{"peer", send.peer.value}, {"log_begins_behind", send.at_least.value}});
+    snapshots_.Send(send.peer, core_->applied());
   }
-  SCHEDULED_ASSERT(!effects.install, "no snapshot was received that could be installed");
+  if (effects.install) BeginInstall(*effects.install);
   DoTransfersEnded(effects.transfers_ended);
   ArmTimer(effects.next_deadline);
 }
@@ -96,6 +95,7 @@ void Host::DoRoleChange(const raft::RoleChanged& change) {
                              {"leader", change.leader.value}});
   if (std::exchange(leading_, false)) {
     applier_.LeadNoMore();
+    snapshots_.StopSending();
     // Most of what was under way is decided by the next leader soon; whoever waits longer is told
     // that nobody knows.
     const MonoTime patience = clock_.MonoNow() + core_options_.election_max;

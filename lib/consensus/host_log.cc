@@ -15,15 +15,19 @@ constexpr absl::Duration kAskInterval = absl::Milliseconds(100);
 
 }  // namespace
 
-// The log is needed behind what a crash would leave of the state, and for members that lag: there
-// are no snapshots yet to bring them up in another way, so one that is down holds it.
+// Nothing is cut that a crash would need: what the state machine has not flushed.
 LogIndex Host::CutPoint() {
   const raft::Status core = core_->status();
-  LogIndex through = std::min(flushed_, core.applied);
+  const LogIndex safe = std::min(flushed_, core.applied);
+  return std::min(safe, std::max(SharedPoint(core), CompactionPoint(core)));
+}
+
+// What every member has, nobody will ask for again.
+LogIndex Host::SharedPoint(const raft::Status& core) {
   if (core.role != raft::Role::kLeader) {
-    return configuration_.IsSoleVoter(options_.node_id) ? through : std::min(through, cut_hint_);
+    return configuration_.IsSoleVoter(options_.node_id) ? core.applied : cut_hint_;
   }
-  if (core.peers.empty()) return through;
+  if (core.peers.empty()) return core.applied;
   LogIndex everybody = core.peers.front().match;
   for (const raft::PeerStatus& peer : core.peers) everybody = std::min(everybody, peer.match);
   if (everybody > cut_hint_) {
@@ -32,17 +36,36 @@ LogIndex Host::CutPoint() {
       SendEnvelope(peer.id, EnvelopeKind::kCutHint, EncodeCutHint(everybody));
     }
   }
-  return std::min(through, everybody);
+  return everybody;
+}
+
+// A log that has grown too long is cut whoever lags, since a snapshot can bring them up: all but
+// the tail, and not behind a snapshot that is on its way.
+LogIndex Host::CompactionPoint(const raft::Status& core) {
+  if (!snapshots_.enabled()) return LogIndex();
+  const LogIndex hold = snapshots_.Hold(core, sizes_);
+  LogIndex through;
+  if (sizes_.total() > options_.compact_log_bytes) {
+    through = sizes_.LastWithBytesBehind(options_.log_tail_bytes);
+  }
+  if (options_.compact_log_entries && sizes_.entries() > *options_.compact_log_entries) {
+    constexpr uint64_t kTailShare = 8;
+    through =
+        std::max(through, sizes_.LastWithEntriesBehind(*options_.compact_log_entries / kTailShare));
+  }
+  if (through != LogIndex()) Probe("consensus.log-compacted");
+  return std::min(through, hold);
 }
 
 void Host::MaybeCut(MonoTime now) {
   log_bytes_ = sizes_.total();
   log_full_ = sizes_.total() > options_.max_log_bytes;
   const bool due = taken_.flushed != LogIndex() || now >= cut_checked_ + kCutInterval;
-  if (!due || configuration_.empty()) return;
+  if (!due || configuration_.empty() || snapshots_.is_installing()) return;
   cut_checked_ = now;
   const LogIndex through = CutPoint();
-  if (through <= cut_asked_ || sizes_.BytesThrough(through) < kCutStepBytes) return;
+  const uint64_t step = std::min(kCutStepBytes, options_.compact_log_bytes / 8);
+  if (through <= cut_asked_ || sizes_.BytesThrough(through) < step) return;
   cut_asked_ = through;
   writer_.CutBefore(parts_.group, through.Next(),
                     [this, through] { Hand([through](Inbox& inbox) { inbox.cut = through; }); });
@@ -89,6 +112,12 @@ void Host::OnAsked(Asked asked) {
   } else if (asked.kind == EnvelopeKind::kCutHint) {
     const std::optional<LogIndex> through = DecodeCutHint(asked.content);
     if (through) cut_hint_ = std::max(cut_hint_, *through);
+  } else if (asked.kind == EnvelopeKind::kSnapshotProgress) {
+    const std::optional<SnapshotProgress> progress = DecodeSnapshotProgress(asked.content);
+    if (progress) snapshots_.OnProgress(asked.from, *progress);
+  } else if (asked.kind == EnvelopeKind::kSnapshotOffer) {
+    std::optional<SnapshotOffer> offer = DecodeSnapshotOffer(asked.content);
+    if (offer) offered_.push_back({asked.from, offer->source, std::move(offer->manifest)});
   }
 }
 

@@ -30,8 +30,10 @@ void Host::Pump() {
   if (taken_.founded) Founded(now);
   if (!taken_.cluster_id.empty()) Adopt(std::move(taken_.cluster_id));
   for (Asked& asked : taken_.asked) OnAsked(std::move(asked));
+  GoOnInstalling(now);
   raft::Effects* effects = StepCore(now);
   Do(*effects);
+  WorkSnapshots();
   MaybeCut(now);
   applier_.Kick();
 }
@@ -57,10 +59,24 @@ void Host::StepArrivals(MonoTime now) {
     sizes_.CutThrough(taken_.cut);
     core_->Step(now, raft::LogCut{taken_.cut});
   }
-  for (raft::Message& message : taken_.messages) {
-    if (!founding_) core_->Step(now, std::move(message));
+  if (!founding_) {
+    StepMessages(now);
+    StepOffers(now);
   }
   for (raft::EntriesRead& read : taken_.reads) core_->Step(now, std::move(read));
+  for (raft::Event& event : taken_.events) {
+    if (std::holds_alternative<raft::SnapshotReceived>(event)) asked_core_to_install_ = true;
+    core_->Step(now, std::move(event));
+  }
+}
+
+void Host::StepMessages(MonoTime now) {
+  for (raft::Message& message : taken_.messages) {
+    if (const auto* reply = std::get_if<raft::SnapshotReply>(&message.body)) {
+      snapshot_replies_.emplace_back(message.from, *reply);
+    }
+    core_->Step(now, std::move(message));
+  }
 }
 
 void Host::StepProposals(MonoTime now) {

@@ -14,6 +14,8 @@ namespace {
 
 constexpr uint8_t kIdentity = 1;
 constexpr uint8_t kConfiguration = 2;
+constexpr uint8_t kInstalling = 3;
+constexpr uint8_t kInstalled = 4;
 constexpr uint32_t kSideBit = uint32_t{1} << 31;
 constexpr size_t kReadBytes = size_t{1} << 20;
 
@@ -51,6 +53,13 @@ absl::Status Ledger::Take(const LogRecord& record) {
     cluster_id_ = cluster;
     return absl::OkStatus();
   }
+  if (record.kind == kInstalling) {
+    absl::StatusOr<raft::SnapshotMeta> meta = raft::DecodeSnapshotMeta(reader.rest());
+    if (!meta.ok()) return meta.status();
+    installing_ = *std::move(meta);
+    return absl::OkStatus();
+  }
+  if (record.kind == kInstalled && reader.AtEnd()) return TakeInstalled(record.index);
   LogIndex index;
   if (record.kind != kConfiguration || !reader.U64(&index.value)) {
     return absl::DataLossError("a record beside the log is damaged, or of a newer version");
@@ -72,12 +81,36 @@ LogWrite Ledger::RecordIdentity(const NodeId& node, std::string cluster_id) {
   SCHEDULED_ASSERT(cluster_id_.empty(), "an identity is recorded once");
   node_ = node;
   cluster_id_ = std::move(cluster_id);
+  return Record(kIdentity, KeyWriter().String(node.value).Raw(cluster_id_).Take());
+}
+
+absl::Status Ledger::TakeInstalled(LogIndex record) {
+  if (!installing_) return absl::DataLossError("the log says nothing of a snapshot it begins with");
+  configurations_.clear();
+  configurations_.push_back(
+      {record, {installing_->configuration_index, installing_->configuration}});
+  return absl::OkStatus();
+}
+
+LogWrite Ledger::Record(uint8_t kind, std::string bytes) {
+  last_record_ = last_record_.Next();
   LogWrite write;
   write.group = side_group_;
-  last_record_ = last_record_.Next();
   write.hard_state = HardState{last_term_, std::nullopt};
-  write.entries.push_back({last_term_, last_record_, kIdentity,
-                           SharedBuffer(KeyWriter().String(node.value).Raw(cluster_id_).Take())});
+  write.entries.push_back({last_term_, last_record_, kind, SharedBuffer(std::move(bytes))});
+  return write;
+}
+
+LogWrite Ledger::RecordInstalling(const raft::SnapshotMeta& meta) {
+  installing_ = meta;
+  last_term_ = std::max(last_term_, meta.at.term);
+  return Record(kInstalling, raft::EncodeSnapshotMeta(meta));
+}
+
+LogWrite Ledger::RecordInstalled() {
+  LogWrite write = Record(kInstalled, "");
+  const absl::Status known = TakeInstalled(last_record_);
+  SCHEDULED_ASSERT(known.ok(), "what is installed was said before");
   return write;
 }
 

@@ -7,9 +7,14 @@
 //
 //   kind 1   identity         string node id, 16 bytes cluster id    the first record, once
 //   kind 2   configuration    u64 index of its entry, then its bytes (raft/codec.h)
+//   kind 3   installing       what a snapshot stands for (raft/codec.h) that is about to replace
+//                             the state: with LogWrite::installing
+//   kind 4   installed        no bytes. The last record of kind 3 is what counts, and no earlier
+//                             configuration any more: with LogWrite::reset_to
 #ifndef SCHEDULED_LIB_CONSENSUS_LEDGER_H_
 #define SCHEDULED_LIB_CONSENSUS_LEDGER_H_
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +38,11 @@ class Ledger {
 
   // Each returns a write that is to go out with, or before, what it belongs to.
   LogWrite RecordIdentity(const NodeId& node, std::string cluster_id);
+  // A snapshot is about to be installed, and has been. Both with a write of the group's own log.
+  LogWrite RecordInstalling(const raft::SnapshotMeta& meta);
+  LogWrite RecordInstalled();
+  // The snapshot that was last said to be installed; nothing if there was none.
+  const std::optional<raft::SnapshotMeta>& installing() const { return installing_; }
   // For a write of the group's own log: adds to `writes` what it changes here, if anything.
   void Follow(const LogWrite& write, std::vector<LogWrite>* writes);
 
@@ -44,6 +54,8 @@ class Ledger {
 
   explicit Ledger(GroupId group);
   absl::Status Take(const LogRecord& record);
+  absl::Status TakeInstalled(LogIndex record);
+  LogWrite Record(uint8_t kind, std::string bytes);
 
   GroupId side_group_;
   LogIndex last_record_;
@@ -51,6 +63,7 @@ class Ledger {
   NodeId node_;
   std::string cluster_id_;
   std::vector<Known> configurations_;
+  std::optional<raft::SnapshotMeta> installing_;
 };
 
 }  // namespace scheduled

@@ -70,4 +70,31 @@ uint64_t LogSizes::BytesThrough(LogIndex index) const {
   return bytes;
 }
 
+void LogSizes::Clear() {
+  ranges_.clear();
+  total_ = 0;
+}
+
+uint64_t LogSizes::entries() const {
+  return ranges_.empty() ? 0 : ranges_.back().last.value - ranges_.front().first.value + 1;
+}
+
+LogIndex LogSizes::LastWithBytesBehind(uint64_t bytes) const {
+  uint64_t behind = 0;
+  for (auto range = ranges_.rbegin(); range != ranges_.rend(); ++range) {
+    behind += range->bytes;
+    if (behind < bytes) continue;
+    // Within the range: as many of its entries as may go and leave enough.
+    const uint64_t spare = behind - bytes;
+    const uint64_t average = std::max<uint64_t>(1, range->bytes / Entries(*range));
+    return LogIndex(range->first.value - 1 + std::min(Entries(*range), spare / average));
+  }
+  return LogIndex();
+}
+
+LogIndex LogSizes::LastWithEntriesBehind(uint64_t wanted) const {
+  return entries() < wanted ? LogIndex()
+                            : LogIndex(ranges_.empty() ? 0 : ranges_.back().last.value - wanted);
+}
+
 }  // namespace scheduled

@@ -22,9 +22,14 @@ class LogSizes {
   void Append(const Range& range);
   void TruncateFrom(LogIndex index);
   void CutThrough(LogIndex index);
+  void Clear();
 
   uint64_t total() const { return total_; }
   uint64_t BytesThrough(LogIndex index) const;
+  uint64_t entries() const;
+  // The largest index with at least so much behind it; 0 if the log has less.
+  LogIndex LastWithBytesBehind(uint64_t bytes) const;
+  LogIndex LastWithEntriesBehind(uint64_t entries) const;
 
  private:
   std::deque<Range> ranges_;  // ascending, without gaps

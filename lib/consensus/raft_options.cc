@@ -64,6 +64,28 @@ absl::Status ValidateSizes(const RaftOptions& options) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateSnapshots(const RaftOptions& options) {
+  if (options.compact_log_bytes < 1024 || options.compact_log_bytes > options.max_log_bytes) {
+    return Invalid(fmt::format("compact_log_bytes is {}, and must be in [1024, max_log_bytes]",
+                               options.compact_log_bytes));
+  }
+  if (options.log_tail_bytes > options.compact_log_bytes / 2) {
+    return Invalid("log_tail_bytes must be at most half of compact_log_bytes");
+  }
+  if (options.compact_log_entries && *options.compact_log_entries < 16) {
+    return Invalid(fmt::format("compact_log_entries is {}, and must be at least 16",
+                               *options.compact_log_entries));
+  }
+  if (options.snapshot_bytes_per_second && *options.snapshot_bytes_per_second < 1024) {
+    return Invalid(fmt::format("snapshot_bytes_per_second is {}, and must be at least 1024",
+                               *options.snapshot_bytes_per_second));
+  }
+  if (options.snapshot_patience <= absl::ZeroDuration()) {
+    return Invalid("snapshot_patience must be positive");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string_view RoleName(Role role) {
@@ -88,6 +110,7 @@ absl::Status RaftOptions::Validate() const {
   }
   if (absl::Status peers_valid = ValidatePeers(*this); !peers_valid.ok()) return peers_valid;
   if (absl::Status sizes_valid = ValidateSizes(*this); !sizes_valid.ok()) return sizes_valid;
+  if (absl::Status valid = ValidateSnapshots(*this); !valid.ok()) return valid;
   raft::Options core;
   core.self = node_id;
   core.heartbeat = heartbeat_interval;

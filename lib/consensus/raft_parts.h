@@ -14,13 +14,15 @@
 #include "scheduled/state_machine.h"
 #include "scheduled/transport.h"
 #include "storage/log_store.h"
+#include "storage/snapshot_files.h"
 
 namespace scheduled {
 
 // Everything outlives the node. What the node does to it:
 // - OpenWith loads the log and may write to it on the calling thread, before any lane runs a task
 //   of the node; it reads StateMachine::applied and Durable there too. It starts the transport.
-// - ~RaftNode stops the transport and the lanes raft, log, apply and flush, and then completes what
+// - ~RaftNode stops the transport and the lanes raft, log, apply, flush and
+//   files, and then completes what
 //   is still under way (kUnknown or kUnavailable) by posts to the completions lane, which it leaves
 //   running. Where the owner has stopped all lanes before, nothing is completed: that is how a
 //   simulator crashes a node.
@@ -39,6 +41,10 @@ struct RaftParts {
   // as the port promises; a state machine that bears Flush during Apply gets a lane of its own, so
   // that a flush does not hold up Apply.
   Lane* flush = nullptr;
+  // Where files of snapshots are read and written. Null: on the flush lane, or else the apply lane.
+  Lane* files = nullptr;
+  // Null: no snapshots are sent or taken, and the log is cut only behind what every member has.
+  SnapshotFiles* snapshots = nullptr;
 
   GroupId group{1};
   // Of the data directory; 0: not known, and then a lost disk is not told from a kept one.

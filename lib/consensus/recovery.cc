@@ -9,6 +9,7 @@
 #include "base/codec.h"
 #include "consensus/bootstrap.h"
 #include "raft/codec.h"
+#include "storage/log_state.h"
 
 namespace scheduled {
 namespace {
@@ -19,7 +20,7 @@ absl::Status DataLoss(const std::string& what) {
   return absl::DataLossError(absl::string_view(what.data(), what.size()));
 }
 
-std::optional<Term> TermAt(const LogState& log, LogIndex index) {
+std::optional<Term> TermIn(const LogState& log, LogIndex index) {
   if (index == log.before_first.index) return log.before_first.term;
   std::optional<Term> term;
   if (index < log.first || index > log.last) return term;
@@ -41,7 +42,7 @@ absl::Status CheckApplied(const LogState& log, AppliedPosition applied) {
         "is lost",
         log.before_first.index.value, applied.index.value));
   }
-  const std::optional<Term> term = TermAt(log, applied.index);
+  const std::optional<Term> term = TermIn(log, applied.index);
   if (term != applied.term) {
     return DataLoss(fmt::format(
         "the state has applied entry {} of term {}, and the log has another entry there: the two "
@@ -78,6 +79,28 @@ raft::Recovered ToRecovered(const LogState& log, const Ledger& ledger, AppliedPo
   }
   recovered.applied = {applied.index, applied.term};
   return recovered;
+}
+
+// A crash in the middle of an install leaves either the old tables, and all is as before, or the
+// new ones before the log begins anew behind them: then that is done now. Only the very position
+// that was said before may be ahead of the log. One that the log has reached in the usual way since
+// is none: entries behind it may have been promised.
+absl::Status EndInstall(const RaftParts& parts, AppliedPosition applied, Ledger* ledger,
+                        LogState* log) {
+  const LogPosition at{applied.index, applied.term};
+  if (log->installing != at || TermIn(*log, at.index) == at.term) return absl::OkStatus();
+  const auto& meta = ledger->installing();
+  if (!meta || meta->at != raft::LogPosition{applied.index, applied.term}) {
+    return DataLoss("the log does not say which members belong to the snapshot that was installed");
+  }
+  Probe("consensus.install-ended-at-start");
+  LogWrite reset;
+  reset.group = parts.group;
+  reset.reset_to = at;
+  const LogWrite writes[] = {ledger->RecordInstalled(), reset};
+  if (absl::Status written = parts.log_store->Write(writes); !written.ok()) return written;
+  ApplyWrite(*log, reset);
+  return absl::OkStatus();
 }
 
 bool IsGroupOfOne(const RaftOptions& options) { return options.peers.size() <= 1; }
@@ -135,6 +158,7 @@ absl::StatusOr<Recovery> Recover(const RaftOptions& options, const RaftParts& pa
   absl::StatusOr<LogIndex> flushed = parts.state_machine->Durable();
   if (!flushed.ok()) return flushed.status();
   const AppliedPosition applied = parts.state_machine->applied();
+  if (absl::Status ended = EndInstall(parts, applied, &*ledger, &*log); !ended.ok()) return ended;
   if (absl::Status fits = CheckApplied(*log, applied); !fits.ok()) return fits;
   if (!ledger->node().empty() && ledger->node() != options.node_id) {
     return absl::FailedPreconditionError("this data belongs to node '" + ledger->node().value +

@@ -273,6 +273,9 @@ TEMPLATE_TEST_CASE("a log that cannot be cut has an end, and goes on once it can
   world.options.max_entry_bytes = 2 << 20;
   world.options.max_unapplied_bytes = 4 << 20;
   world.options.max_log_bytes = 36 << 20;
+  world.options.compact_log_bytes = 36 << 20;
+  world.options.log_tail_bytes = 18 << 20;
+  world.snapshots = false;
   Node& leader = StartGroup(world);
   const std::string absent = Others(leader)[0];
   world.Crash(absent);

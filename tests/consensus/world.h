@@ -20,145 +20,12 @@
 
 #include "base/thread_runtime.h"
 #include "base/virtual_runtime.h"
+#include "consensus/machine.h"
 #include "consensus/raft_parts.h"
 #include "scheduled/inproc_transport.h"
 #include "scheduled/raft_node.h"
-#include "storage/memory_log_store.h"
 
 namespace scheduled::testing {
-
-// Whoever waits for something in a world of threads is woken by everything that happens.
-class Signal {
- public:
-  void Notify() {
-    std::lock_guard lock(mutex_);
-    changed_.notify_all();
-  }
-  bool WaitFor(const std::function<bool()>& condition, std::chrono::milliseconds patience) {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    std::unique_lock lock(mutex_);
-    while (true) {
-      lock.unlock();
-      const bool holds = condition();
-      lock.lock();
-      if (holds) return true;
-      if (std::chrono::steady_clock::now() >= deadline) return false;
-      changed_.wait_for(lock, std::chrono::milliseconds(5));
-    }
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
-
-struct AppliedCommand {
-  LogIndex index;
-  uint32_t ordinal = 0;
-  Term term;
-  std::string bytes;
-  bool operator==(const AppliedCommand&) const = default;
-};
-
-// What a crash leaves of a node.
-struct Disk {
-  MemoryLogStore log;
-  std::vector<AppliedCommand> flushed;  // the state, as far as it was flushed
-  AppliedPosition flushed_position;
-};
-
-// Keeps what it applies, and answers "<bytes>!".
-class Machine : public StateMachine {
- public:
-  Machine(Disk* disk, Signal* signal)
-      : disk_(*disk),
-        signal_(*signal),
-        commands_(disk->flushed),
-        applied_(disk->flushed_position),
-        durable_(disk->flushed_position.index) {}
-
-  absl::StatusOr<std::vector<std::string>> Apply(std::span<const Command> commands,
-                                                 AppliedPosition through) override {
-    std::lock_guard lock(mutex_);
-    if (fail_apply_) return absl::DataLossError("the tables are damaged");
-    std::vector<std::string> answers;
-    for (const Command& command : commands) {
-      commands_.push_back(
-          {command.index, command.ordinal, command.term, std::string(command.bytes)});
-      answers.push_back(std::string(command.bytes) + "!");
-    }
-    calls_.push_back(commands.size());
-    applied_ = through;
-    signal_.Notify();
-    return answers;
-  }
-  AppliedPosition applied() const override {
-    std::lock_guard lock(mutex_);
-    return applied_;
-  }
-  absl::StatusOr<LogIndex> Durable() const override {
-    std::lock_guard lock(mutex_);
-    return durable_;
-  }
-  absl::Status Flush() override {
-    std::lock_guard lock(mutex_);
-    disk_.flushed = commands_;
-    disk_.flushed_position = applied_;
-    durable_ = applied_.index;
-    ++flushes_;
-    signal_.Notify();
-    return absl::OkStatus();
-  }
-  void OnLeading(bool leader, Term term) override {
-    std::lock_guard lock(mutex_);
-    leading_.push_back({leader, term, applied_.index});
-    signal_.Notify();
-  }
-  absl::Status Checkpoint(const std::string&) override { return absl::UnimplementedError(""); }
-  absl::Status Install(const std::string&) override { return absl::UnimplementedError(""); }
-
-  struct Leading {
-    bool leader = false;
-    Term term;
-    LogIndex at;
-  };
-  std::vector<AppliedCommand> commands() const {
-    std::lock_guard lock(mutex_);
-    return commands_;
-  }
-  size_t command_count() const {
-    std::lock_guard lock(mutex_);
-    return commands_.size();
-  }
-  std::vector<size_t> calls() const {
-    std::lock_guard lock(mutex_);
-    return calls_;
-  }
-  std::vector<Leading> leading() const {
-    std::lock_guard lock(mutex_);
-    return leading_;
-  }
-  int flushes() const {
-    std::lock_guard lock(mutex_);
-    return flushes_;
-  }
-  void FailApply() {
-    std::lock_guard lock(mutex_);
-    fail_apply_ = true;
-  }
-
- private:
-  Disk& disk_;
-  Signal& signal_;
-  mutable std::mutex mutex_;
-  std::vector<AppliedCommand> commands_;
-  AppliedPosition applied_;
-  LogIndex durable_;
-  std::vector<size_t> calls_;  // commands in each
-  std::vector<Leading> leading_;
-  int flushes_ = 0;
-  bool fail_apply_ = false;
-};
 
 // A disk that can be made to fail, and that counts its syncs.
 class FaultyLog : public LogStore {
@@ -235,6 +102,8 @@ class Node {
     Signal* signal = nullptr;
     raft::DiskId disk_id;
     std::function<void()> on_write;
+    bool extra_lanes = false;
+    bool snapshots = true;
   };
   explicit Node(Parts parts)
       : signal_(*parts.signal),
@@ -244,7 +113,9 @@ class Node {
         raft_(parts.runtime->NewLane("raft")),
         log_lane_(parts.runtime->NewLane("log")),
         apply_(parts.runtime->NewLane("apply")),
-        completions_(parts.runtime->NewLane("completions")) {
+        completions_(parts.runtime->NewLane("completions")),
+        flush_(parts.extra_lanes ? parts.runtime->NewLane("flush") : nullptr),
+        files_(parts.extra_lanes ? parts.runtime->NewLane("files") : nullptr) {
     log_.on_write = std::move(parts.on_write);
     RaftParts raft{.runtime = parts.runtime,
                    .log_store = &log_,
@@ -254,6 +125,9 @@ class Node {
                    .log = log_lane_.get(),
                    .apply = apply_.get(),
                    .completions = completions_.get(),
+                   .flush = flush_.get(),
+                   .files = files_.get(),
+                   .snapshots = parts.snapshots ? &parts.disk->snapshots : nullptr,
                    .disk = parts.disk_id,
                    .on_cluster_id = [this](const std::string& id) {
                      std::lock_guard lock(mutex_);
@@ -281,8 +155,9 @@ class Node {
   // As by kill -9: nothing of it runs any more, nobody is answered.
   void Crash() {
     if (node_ == nullptr) return;
-    for (Lane* lane : {raft_.get(), log_lane_.get(), apply_.get(), completions_.get()}) {
-      lane->Stop();
+    for (Lane* lane : {raft_.get(), log_lane_.get(), apply_.get(), completions_.get(), flush_.get(),
+                       files_.get()}) {
+      if (lane != nullptr) lane->Stop();
     }
     node_.reset();
   }
@@ -344,7 +219,7 @@ class Node {
   FaultyLog log_;
   Machine machine_;
   std::unique_ptr<Transport> transport_;
-  std::unique_ptr<Lane> raft_, log_lane_, apply_, completions_;
+  std::unique_ptr<Lane> raft_, log_lane_, apply_, completions_, flush_, files_;
   absl::Status status_;
   std::unique_ptr<RaftNode> node_;
 };
@@ -414,6 +289,8 @@ class World {
   // For the nodes that are started afterwards.
   RaftOptions options;
   std::function<void(const std::string& name)> on_write;
+  bool extra_lanes = false;  // flush and files
+  bool snapshots = true;
 
   virtual void Cut(const std::string& a, const std::string& b, bool cut) = 0;
 
@@ -555,6 +432,8 @@ inline Node& World::Start(const std::string& name, const std::vector<std::string
   if (!names.empty()) parts.transport = NewTransport(name);
   parts.disk = &disk(name);
   parts.signal = &signal_;
+  parts.extra_lanes = extra_lanes;
+  parts.snapshots = snapshots;
   if (on_write) parts.on_write = [hook = on_write, name] { hook(name); };
   nodes_.erase(name);
   auto& node = nodes_[name];
