@@ -57,6 +57,7 @@ void Core::Step(MonoTime now, Event event) {
 }
 
 Effects& Core::Drain() {
+  RecycleDrained();
   if (role_ == Role::kLeader) {
     AdvanceMembers();
     AdvanceTransfer();
@@ -83,7 +84,33 @@ void Core::FlushPersist() {
   if (next->hard_state) persist.hard_state = hard_state_;
   persist.truncate_from = next->truncate_from;
   SCHEDULED_ASSERT(next->from >= log_.tail_first(), "what is not written yet is in memory");
+  if (next->from > log_.last()) return;
+  persist.entries = TakeBuffer();
   log_.Copy(next->from, log_.last(), SIZE_MAX, SIZE_MAX, &persist.entries);
+}
+
+std::vector<Entry> Core::TakeBuffer() {
+  if (spare_.empty()) return {};
+  std::vector<Entry> buffer = std::move(spare_.back());
+  spare_.pop_back();
+  return buffer;
+}
+
+void Core::Recycle(std::vector<Entry>&& buffer) {
+  if (buffer.capacity() == 0 || buffer.capacity() > kSpareEntries) return;
+  if (spare_.size() == kSpareBuffers) return;
+  buffer.clear();
+  spare_.push_back(std::move(buffer));
+}
+
+// What the host has not moved out of the last effects.
+void Core::RecycleDrained() {
+  if (drained_.persist) Recycle(std::move(drained_.persist->entries));
+  for (Send& send : drained_.sends) {
+    if (auto* append = std::get_if<AppendRequest>(&send.message.body)) {
+      Recycle(std::move(append->entries));
+    }
+  }
 }
 
 void Core::FlushApply() {

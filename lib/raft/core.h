@@ -138,6 +138,8 @@ class Core {
     NodeId voter;
     Vote vote = Vote::kMissing;
   };
+  static constexpr size_t kSpareBuffers = 32;
+  static constexpr size_t kSpareEntries = 1024;  // a larger buffer is freed
   // Send times are remembered for this many rounds; an answer to an older one renews no lease.
   static constexpr size_t kRememberedRounds = 512;
 
@@ -154,6 +156,9 @@ class Core {
   void AnswerPastTerm(const Message& message);
   std::optional<ProposalFailure> CannotPropose(size_t bytes) const;
   void TrimTail();
+  std::vector<Entry> TakeBuffer();
+  void Recycle(std::vector<Entry>&& buffer);
+  void RecycleDrained();
   void FlushPersist();
   void FlushApply();
   void FlushRole();
@@ -237,12 +242,12 @@ class Core {
   void On(SnapshotSent event);
   void On(SnapshotReceived event);
   void On(SnapshotInstalled event);
+  void On(SnapshotRefused event);
   void OnSnapshotReply(const Message& message, const SnapshotReply& reply);
 
   // invariants.cc
   void CheckLeader() const;
   void CheckCommit() const;
-  void On(SnapshotRefused event);
   void CheckReads() const;
 
   Options options_;
@@ -292,6 +297,8 @@ class Core {
   uint64_t dropped_foreign_ = 0;
   Effects effects_;  // gathered by steps
   Effects drained_;  // handed out by the last Drain
+  // Emptied buffers of entries, to be filled again: replicating allocates nothing.
+  std::vector<std::vector<Entry>> spare_;
 };
 
 }  // namespace scheduled::raft

@@ -105,7 +105,7 @@ bool Core::SendNext(Progress& peer) {
                                             log_.tail_first().Prev(), options_.max_append_bytes});
     return false;
   }
-  std::vector<Entry> entries;
+  std::vector<Entry> entries = TakeBuffer();
   log_.Copy(peer.next(), log_.last(), options_.max_append_bytes, options_.max_append_entries,
             &entries);
   SendAppend(peer, std::move(entries), /*quiet=*/false);

@@ -55,10 +55,12 @@ std::optional<Writes::Next> Writes::Take(MonoTime now, LogIndex last) {
 bool Writes::Done(IoSeq seq) {
   SCHEDULED_ASSERT(seq < next_, "a write is done that was handed out");
   if (seq <= done_) return false;  // a late or repeated word
-  while (!pending_.empty() && pending_.front().seq <= seq) {
-    durable_ = std::max(durable_, pending_.front().last);
-    pending_.pop_front();
+  const auto first_left = std::find_if(pending_.begin(), pending_.end(),
+                                       [&](const Write& each) { return each.seq > seq; });
+  for (auto done = pending_.begin(); done != first_left; ++done) {
+    durable_ = std::max(durable_, done->last);
   }
+  pending_.erase(pending_.begin(), first_left);
   done_ = seq;
   return true;
 }

@@ -7,8 +7,8 @@
 #ifndef SCHEDULED_LIB_RAFT_WRITES_H_
 #define SCHEDULED_LIB_RAFT_WRITES_H_
 
-#include <deque>
 #include <optional>
+#include <vector>
 
 #include "raft/messages.h"
 
@@ -68,7 +68,7 @@ class Writes {
   IoSeq hard_state_seq_;  // the newest write that has the hard state
   bool hard_state_dirty_ = false;
   std::optional<LogIndex> truncate_from_;  // not handed out yet
-  std::deque<Write> pending_;              // ascending in seq, not descending in last
+  std::vector<Write> pending_;             // few; ascending in seq, not descending in last
 };
 
 }  // namespace scheduled::raft
