@@ -9,9 +9,10 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "http/routes.h"
 #include "scheduled/reason.h"
 
@@ -56,7 +57,7 @@ std::string_view WordOf(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
       return "failed_precondition";
     case absl::StatusCode::kAborted:
-      return "revision_mismatch";
+      return "revision";
     case absl::StatusCode::kResourceExhausted:
       return "overloaded";
     case absl::StatusCode::kUnavailable:
@@ -73,7 +74,7 @@ std::optional<std::string> Match(const Route& route, const std::vector<std::stri
   if (route.path.size() != segments.size()) return std::nullopt;
   std::string id;
   for (size_t i = 0; i < segments.size(); ++i) {
-    if (route.path[i] == "{id}") {
+    if (route.path[i] == "{id}" && !segments[i].empty()) {
       id = segments[i];
     } else if (route.path[i] != segments[i]) {
       return std::nullopt;
@@ -82,10 +83,42 @@ std::optional<std::string> Match(const Route& route, const std::vector<std::stri
   return id;
 }
 
+// Nothing at all, or an object without members.
+bool IsEmptyBody(std::string_view body) {
+  absl::string_view text = absl::StripAsciiWhitespace(absl::string_view(body.data(), body.size()));
+  if (absl::ConsumePrefix(&text, "{") && !absl::ConsumeSuffix(&text, "}")) return false;
+  return absl::StripAsciiWhitespace(text).empty();
+}
+
+// Refuses what a client may count on and the route would not look at.
+absl::Status CheckTakes(const Route& route, const HttpRequest& request) {
+  if (!(route.takes & kIfMatch) && !request.if_match.empty()) {
+    return absl::InvalidArgumentError("If-Match has no effect on this request: PUT alone takes it");
+  }
+  if (!(route.takes & kIdempotencyKey) && !request.idempotency_key.empty()) {
+    return absl::InvalidArgumentError(
+        "Idempotency-Key has no effect on this request: POST /jobs alone takes it; jobs of a batch "
+        "have the field \"idempotency_key\"");
+  }
+  if (!(route.takes & kBody) && !IsEmptyBody(request.body)) {
+    return absl::InvalidArgumentError("this request takes no body");
+  }
+  return absl::OkStatus();
+}
+
+// "127.0.0.1:8080", "[::1]:8080" or "localhost:8080": no name that someone else may own.
+bool IsAddressOrLocalhost(std::string_view host) {
+  if (host.starts_with('[')) return true;  // an IPv6 address; no name has a bracket
+  host = host.substr(0, host.find(':'));
+  return host == "localhost" ||
+         (!host.empty() && host.find_first_not_of("0123456789.") == std::string_view::npos);
+}
+
 }  // namespace
 
 HttpResponse StatusResponse(const absl::Status& status) {
-  const std::string reason = StatusReason(status);
+  std::string reason = StatusReason(status);
+  if (reason == "invalid") reason.clear();  // one word for one case
   const int code = HttpStatusOf(status, reason);
   HttpResponse response =
       ErrorResponse(code, reason.empty() ? WordOf(status) : std::string_view(reason),
@@ -131,11 +164,13 @@ class Api::Impl {
   }
 
   void SetDraining() { draining_ = true; }
+  void Stop() { readers_.join(); }
 
  private:
   static bool IsOwnOrigin(const HttpRequest& request) {
-    return request.origin == absl::StrCat("http://", request.host) ||
-           request.origin == absl::StrCat("https://", request.host);
+    return IsAddressOrLocalhost(request.host) &&
+           (request.origin == absl::StrCat("http://", request.host) ||
+            request.origin == absl::StrCat("https://", request.host));
   }
 
   bool IsAllowed(const std::string& origin) const {
@@ -171,6 +206,9 @@ class Api::Impl {
                                                 absl::StrCat("unknown parameter \"", name, "\"")));
         }
       }
+      if (absl::Status taken = CheckTakes(route, request); !taken.ok()) {
+        return std::move(reply)(StatusResponse(taken));
+      }
       return route.handler(context_, {std::move(request), *std::move(uri), *std::move(id)},
                            std::move(reply));
     }
@@ -203,5 +241,6 @@ uint64_t Api::BodyLimit(std::string_view target) const {
 }
 
 void Api::SetDraining() { impl_->SetDraining(); }
+void Api::Stop() { impl_->Stop(); }
 
 }  // namespace scheduled::server

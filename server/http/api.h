@@ -15,7 +15,9 @@
 namespace scheduled::server {
 
 struct ApiOptions {
-  std::vector<std::string> cors_origins;  // "*" allows all
+  // Beside this server's own, as long as it is addressed by number or as localhost: a name that a
+  // browser sends can be anybody's (DNS rebinding), so names are listed here. "*" allows all.
+  std::vector<std::string> cors_origins;
   uint64_t max_jobs = 10'000'000;
   double degraded_failure_rate = 0.5;  // of the runs that ended; above it /health is degraded
 };
@@ -31,6 +33,10 @@ class Api : public HttpHandler {
 
   // From now on /ready says no: the node is about to stop.
   void SetDraining();
+  // Returns once nothing here uses the scheduler any more but the completions of its own calls.
+  // What comes later is not answered. Before the scheduler is destroyed; after the listener has
+  // stopped.
+  void Stop();
 
  private:
   class Impl;

@@ -12,8 +12,6 @@
 namespace scheduled::server {
 namespace {
 
-std::string_view ShownRole(Role role) { return RoleName(role); }
-
 std::string MemoryJson() {
   std::ifstream statm("/proc/self/statm");
   uint64_t total = 0, resident = 0;
@@ -65,7 +63,7 @@ Condition Judge(const ClusterStatus& cluster, const Counts& counts, const Statis
   if (cluster.log_bytes > kLogRefusal) {
     return {
         "degraded",
-        "the log has reached 2 GiB because a member is away; creates are refused until it is back"};
+        "the log has reached 2 GiB because a member is away; writes are refused until it is back"};
   }
   if (cluster.log_bytes > kLogRefusal / 10 * 9) {
     return {"degraded", "the log is at 90 % of 2 GiB because a member is away"};
@@ -85,7 +83,7 @@ void Health(const ApiContext& context, Call, Reply reply) {
   JsonObject object;
   object.Text("status", condition.status)
       .TextIfSet("reason", condition.reason)
-      .Text("role", ShownRole(cluster.role))
+      .Text("role", RoleName(cluster.role))
       .Raw("leader", cluster.leader.empty() ? "null" : JsonQuote(cluster.leader.value))
       .Text("node_id", cluster.node_id.value)
       .Raw("memory", MemoryJson())
@@ -139,7 +137,7 @@ void DebugCluster(const ApiContext& context, Call, Reply reply) {
           .Text("node_id", cluster.node_id.value)
           .Bool("is_leader", cluster.role == Role::kLeader)
           .Raw("leader", cluster.leader.empty() ? "null" : JsonQuote(cluster.leader.value))
-          .Text("raft_state", ShownRole(cluster.role))
+          .Text("raft_state", RoleName(cluster.role))
           .Number("term", cluster.term.value)
           .Number("commit_index", cluster.commit_index.value)
           .Number("applied_index", cluster.applied_index.value)
@@ -155,10 +153,10 @@ void DebugCluster(const ApiContext& context, Call, Reply reply) {
 
 std::vector<Route> ClusterRoutes() {
   return {
-      {"GET", {"health"}, {}, Health},
-      {"GET", {"ready"}, {}, Ready},
-      {"GET", {"live"}, {}, Live},
-      {"GET", {"debug", "cluster"}, {}, DebugCluster},
+      {"GET", {"health"}, {}, kNothing, Health},
+      {"GET", {"ready"}, {}, kNothing, Ready},
+      {"GET", {"live"}, {}, kNothing, Live},
+      {"GET", {"debug", "cluster"}, {}, kNothing, DebugCluster},
   };
 }
 

@@ -56,7 +56,11 @@ void Next(const ApiContext&, Call call, Reply reply) {
 }  // namespace
 
 std::vector<Route> CronRoutes() {
-  return {{"GET", {"cron", "next"}, {"expression", "timezone", "from", "count", "dst"}, Next}};
+  return {{"GET",
+           {"cron", "next"},
+           {"expression", "timezone", "from", "count", "dst"},
+           kNothing,
+           Next}};
 }
 
 }  // namespace scheduled::server

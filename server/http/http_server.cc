@@ -118,6 +118,7 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
     parser_->header_limit(server_->limits_.header_bytes);
     parser_->body_limit(boost::none);
     in_request_ = false;
+    head_ = false;
     if (buffer_.size() > 0) return ReadHeader();
     stream_.expires_after(Nanos(server_->limits_.idle_time));
     stream_.async_read_some(buffer_.prepare(4096),
@@ -209,7 +210,6 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
     request.if_match = field(http::field::if_match);
     request.idempotency_key = field("Idempotency-Key");
     request.request_method = field(http::field::access_control_request_method);
-    request.request_headers = field(http::field::access_control_request_headers);
     stream_.expires_never();
     server_->handler_->Handle(
         std::move(request), [self = shared_from_this()](HttpResponse response) mutable {

@@ -26,8 +26,7 @@ struct HttpRequest {
   std::string origin;
   std::string if_match;
   std::string idempotency_key;
-  std::string request_method;   // Access-Control-Request-Method
-  std::string request_headers;  // Access-Control-Request-Headers
+  std::string request_method;  // Access-Control-Request-Method
 };
 
 struct HttpResponse {

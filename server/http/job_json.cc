@@ -35,6 +35,13 @@ absl::Status ReadString(std::string_view field, const JsonValue& value, std::str
   return absl::OkStatus();
 }
 
+// An empty text is more likely a variable that was not set than a wish.
+absl::Status ReadText(std::string_view field, const JsonValue& value, std::string& out) {
+  absl::Status read = ReadString(field, value, out);
+  if (read.ok() && out.empty()) return Wrong(field, value.raw(), "leave the field out or fill it");
+  return read;
+}
+
 absl::StatusOr<absl::Time> ReadTime(std::string_view field, const JsonValue& value) {
   std::string text;
   if (value.kind() == JsonKind::kString) {
@@ -162,10 +169,8 @@ const std::map<std::string_view, Reader>& Readers() {
                        Given&) { return Store(ReadTime("timestamp", v), j.timestamp); }},
       {"delay",
        [](const JsonValue& v, Job& j, Given&) { return Store(ReadDuration("delay", v), j.delay); }},
-      {"cron_expression",
-       [](const JsonValue& v, Job& j, Given&) {
-         return ReadString("cron_expression", v, j.cron_expression);
-       }},
+      {"cron_expression", [](const JsonValue& v, Job& j,
+                             Given&) { return ReadText("cron_expression", v, j.cron_expression); }},
       {"timezone",
        [](const JsonValue& v, Job& j, Given&) { return ReadString("timezone", v, j.timezone); }},
       {"interval", [](const JsonValue& v, Job& j,
@@ -173,19 +178,17 @@ const std::map<std::string_view, Reader>& Readers() {
       {"last_date", [](const JsonValue& v, Job& j,
                        Given&) { return Store(ReadTime("last_date", v), j.last_date); }},
       {"executor",
-       [](const JsonValue& v, Job& j, Given&) { return ReadString("executor", v, j.executor); }},
+       [](const JsonValue& v, Job& j, Given&) { return ReadText("executor", v, j.executor); }},
       {"webhook_url", [](const JsonValue& v, Job& j,
-                         Given&) { return ReadString("webhook_url", v, j.webhook.url); }},
+                         Given&) { return ReadText("webhook_url", v, j.webhook.url); }},
       {"method", [](const JsonValue& v, Job& j,
                     Given&) { return ReadString("method", v, j.webhook.method); }},
       {"headers",
        [](const JsonValue& v, Job& j, Given&) { return ReadHeaders(v, j.webhook.headers); }},
-      {"secret", [](const JsonValue& v, Job& j,
-                    Given&) { return ReadString("secret", v, j.webhook.secret); }},
-      {"bearer_token",
-       [](const JsonValue& v, Job& j, Given&) {
-         return ReadString("bearer_token", v, j.webhook.bearer_token);
-       }},
+      {"secret",
+       [](const JsonValue& v, Job& j, Given&) { return ReadText("secret", v, j.webhook.secret); }},
+      {"bearer_token", [](const JsonValue& v, Job& j,
+                          Given&) { return ReadText("bearer_token", v, j.webhook.bearer_token); }},
       {"payload",
        [](const JsonValue& v, Job& j, Given&) {
          if (v.kind() != JsonKind::kObject) {
@@ -215,10 +218,8 @@ const std::map<std::string_view, Reader>& Readers() {
        [](const JsonValue& v, Job& j, Given&) {
          return ReadWord<Dst>("dst", v, {{"vixie", Dst::kVixie}, {"skip", Dst::kSkip}}, {}, j.dst);
        }},
-      {"idempotency_key",
-       [](const JsonValue& v, Job& j, Given&) {
-         return ReadString("idempotency_key", v, j.idempotency_key);
-       }},
+      {"idempotency_key", [](const JsonValue& v, Job& j,
+                             Given&) { return ReadText("idempotency_key", v, j.idempotency_key); }},
   };
   return readers;
 }

@@ -1,5 +1,5 @@
 // /jobs and what hangs below it.
-#include <limits>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -158,6 +158,7 @@ absl::Status ReadFilter(const Call& call, JobFilter& filter, PageToken& page) {
         return absl::InvalidArgumentError(absl::StrCat("status \"", value, "\" is none"));
       }
     } else if (name == "executor") {
+      if (value.empty()) return absl::InvalidArgumentError("executor is empty");
       filter.executor = value;
     } else if (name == "due_before") {
       absl::StatusOr<absl::Time> time = ParseTimeText(value);
@@ -212,6 +213,10 @@ void Put(const ApiContext& context, Call call, Reply reply) {
   if (!if_match.ok()) return std::move(reply)(StatusResponse(if_match.status()));
   absl::StatusOr<Job> job = ReadJob(call.request);
   if (!job.ok()) return std::move(reply)(StatusResponse(job.status()));
+  if (!job->idempotency_key.empty()) {
+    return std::move(reply)(ErrorResponse(400, "invalid_argument",
+                                          "idempotency_key belongs to a create, not to a PUT"));
+  }
   if (!job->id.empty() && job->id.value != call.id) {
     return std::move(reply)(
         ErrorResponse(400, "invalid_argument", "the id in the body is not the one in the path"));
@@ -273,10 +278,6 @@ using Act = void (Scheduler::*)(const JobId&, Completion<absl::StatusOr<JobInfo>
 
 RouteHandler Action(Act act) {
   return [act](const ApiContext& context, Call call, Reply reply) {
-    if (call.request.body.find_first_not_of(" \t\r\n{}") != std::string::npos) {
-      return std::move(reply)(
-          ErrorResponse(400, "invalid_argument", "this action takes no fields"));
-    }
     (context.scheduler->*act)(JobId(call.id), AnswerJob(std::move(reply)));
   };
 }
@@ -285,20 +286,21 @@ RouteHandler Action(Act act) {
 
 std::vector<Route> JobRoutes() {
   const std::vector<std::string> read = {"consistency"};
+  const std::vector<std::string> list = {"status", "executor", "due_before", "limit", "cursor"};
   return {
-      {"POST", {"jobs"}, {}, Create},
-      {"POST", {"jobs", "batch"}, {}, CreateBatch},
-      {"GET", {"jobs"}, {"status", "executor", "due_before", "limit", "cursor"}, List},
-      {"GET", {"jobs", "{id}"}, read, Get},
-      {"PUT", {"jobs", "{id}"}, {}, Put},
-      {"DELETE", {"jobs", "{id}"}, {}, Delete},
-      {"GET", {"jobs", "{id}", "status"}, read, GetStatus},
-      {"GET", {"jobs", "{id}", "executions"}, read, GetExecutions},
-      {"POST", {"jobs", "{id}", "cancel"}, {}, Cancel},
-      {"POST", {"jobs", "{id}", "pause"}, {}, Action(&Scheduler::Pause)},
-      {"POST", {"jobs", "{id}", "resume"}, {}, Action(&Scheduler::Resume)},
-      {"POST", {"jobs", "{id}", "trigger"}, {}, Action(&Scheduler::Trigger)},
-      {"POST", {"jobs", "{id}", "retry"}, {}, Action(&Scheduler::Retry)},
+      {"POST", {"jobs"}, {}, kBody | kIdempotencyKey, Create},
+      {"POST", {"jobs", "batch"}, {}, kBody, CreateBatch},
+      {"GET", {"jobs"}, list, kNothing, List},
+      {"GET", {"jobs", "{id}"}, read, kNothing, Get},
+      {"PUT", {"jobs", "{id}"}, {}, kBody | kIfMatch, Put},
+      {"DELETE", {"jobs", "{id}"}, {}, kNothing, Delete},
+      {"GET", {"jobs", "{id}", "status"}, read, kNothing, GetStatus},
+      {"GET", {"jobs", "{id}", "executions"}, read, kNothing, GetExecutions},
+      {"POST", {"jobs", "{id}", "cancel"}, {}, kBody, Cancel},
+      {"POST", {"jobs", "{id}", "pause"}, {}, kNothing, Action(&Scheduler::Pause)},
+      {"POST", {"jobs", "{id}", "resume"}, {}, kNothing, Action(&Scheduler::Resume)},
+      {"POST", {"jobs", "{id}", "trigger"}, {}, kNothing, Action(&Scheduler::Trigger)},
+      {"POST", {"jobs", "{id}", "retry"}, {}, kNothing, Action(&Scheduler::Retry)},
   };
 }
 

@@ -3,6 +3,7 @@
 #ifndef SCHEDULED_SERVER_HTTP_JSON_WRITER_H_
 #define SCHEDULED_SERVER_HTTP_JSON_WRITER_H_
 
+#include <charconv>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -33,7 +34,12 @@ class JsonObject {
   JsonObject& Number(std::string_view key, T value) {
     return Raw(key, std::to_string(value));
   }
-  JsonObject& Number(std::string_view key, double value) { return Raw(key, absl::StrCat(value)); }
+  // The shortest text that reads back as the same number. Precondition: it is finite.
+  JsonObject& Number(std::string_view key, double value) {
+    char text[32];
+    const char* end = std::to_chars(text, text + sizeof(text), value).ptr;
+    return Raw(key, std::string_view(text, static_cast<size_t>(end - text)));
+  }
   JsonObject& Bool(std::string_view key, bool value) { return Raw(key, value ? "true" : "false"); }
   // Epoch seconds; null if not set.
   JsonObject& Time(std::string_view key, const std::optional<absl::Time>& time) {

@@ -36,10 +36,19 @@ struct ApiContext {
 
 using RouteHandler = std::function<void(const ApiContext&, Call, Reply)>;
 
+// What a route takes beside its path and query. What it does not take is refused, not ignored.
+enum Takes : unsigned {
+  kNothing = 0,
+  kBody = 1,
+  kIdempotencyKey = 2,
+  kIfMatch = 4,
+};
+
 struct Route {
   std::string method;
-  std::vector<std::string> path;        // "{id}" matches one segment
+  std::vector<std::string> path;        // "{id}" matches one segment that is not empty
   std::vector<std::string> parameters;  // query parameters that it takes
+  unsigned takes;                       // of Takes
   RouteHandler handler;
 };
 

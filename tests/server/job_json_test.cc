@@ -105,6 +105,20 @@ TEST_CASE("an unknown field is refused by name") {
   CHECK(Contains(Refusal(R"({"delay":1,"retry":{"tries":3}})"), "retry.tries"));
 }
 
+TEST_CASE("an empty text is refused: a variable that was not set makes no job") {
+  for (const char* field : {"webhook_url", "secret", "bearer_token", "executor", "idempotency_key",
+                            "cron_expression", "id"}) {
+    CHECK_THAT(Refusal(absl::StrCat(R"({"delay":1,")", field, R"(":""})")),
+               Catch::Contains(absl::StrCat("field \"", field, "\"")));
+  }
+}
+
+TEST_CASE("a number is shown as it was given") {
+  JobInfo info;
+  info.job = *Read(R"({"delay":1,"retry":{"factor":1.23456789012345}})");
+  CHECK(Contains(JobToJson(info), "\"factor\":1.23456789012345,"));
+}
+
 TEST_CASE("secrets are never shown") {
   JobInfo info;
   info.job = *Read(R"({"delay":1,"webhook_url":"http://x/","secret":"whsec_c2VjcmV0",
