@@ -2,6 +2,8 @@
 // source first, and CLI11 reads that.
 #include "config.h"
 
+#include <arpa/inet.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -49,11 +51,26 @@ Setter Port(uint16_t Config::*field) {
   };
 }
 
+// Text as the API takes it, or a number of seconds.
 Setter Span(absl::Duration Config::*field) {
   return [field](Config& config, const std::string& value) -> absl::Status {
-    const absl::StatusOr<absl::Duration> duration = ParseDurationText(value);
+    const bool is_number = value.find_first_not_of("0123456789.") == std::string::npos;
+    const absl::StatusOr<absl::Duration> duration =
+        ParseDurationText(is_number && !value.empty() ? value + "s" : value);
     if (duration.ok()) config.*field = *duration;
     return duration.status();
+  };
+}
+
+Setter Address(std::string Config::*field) {
+  return [field](Config& config, const std::string& value) -> absl::Status {
+    unsigned char address[sizeof(in6_addr)];
+    if (value != "localhost" && inet_pton(AF_INET, value.c_str(), address) != 1 &&
+        inet_pton(AF_INET6, value.c_str(), address) != 1) {
+      return absl::InvalidArgumentError("an IP address or localhost is expected");
+    }
+    config.*field = value;
+    return absl::OkStatus();
   };
 }
 
@@ -122,17 +139,20 @@ const std::vector<Setting>& Settings() {
       {"data-dir", "DATA_DIR", "DIR", "where everything is kept [./scheduled-data]",
        Text(&Config::data_dir)},
       {"http-host", "HTTP_HOST", "IP", "address of the HTTP API and metrics [127.0.0.1]",
-       Text(&Config::http_host)},
+       Address(&Config::http_host)},
       {"http-port", "HTTP_PORT", "PORT", "port of the HTTP API [8080]", Port(&Config::http_port)},
       {"metrics-port", "METRICS_PORT", "PORT", "port of /metrics, 0 for none [9090]",
        Port(&Config::metrics_port)},
-      {"raft-host", "RAFT_HOST", "IP", "address on which peers are listened for [127.0.0.1]",
+      {"raft-host", "RAFT_HOST", "IP",
+       "with --peers: address on which peers are listened for [127.0.0.1]",
        Text(&Config::raft_host)},
-      {"raft-port", "RAFT_PORT", "PORT", "port for peers [as in --peers]",
+      {"raft-port", "RAFT_PORT", "PORT",
+       "with --peers: port for peers [this node's own in --peers, else 7400]",
        Port(&Config::raft_port)},
       {"peers", "PEERS", "n1=HOST:PORT,...",
        "all voters of the group, this node included; none for a group of one", SetPeers},
-      {"cors-origin", nullptr, "ORIGIN,...", "web origins that may use the API; * for all",
+      {"cors-origin", nullptr, "ORIGIN,...",
+       "web origins that may use the API, this server's own name among them; * for all",
        Words(&Config::cors_origins)},
       {"webhook-allow", nullptr, "CIDR,...", "addresses that webhooks may reach all the same",
        Words(&Config::webhook_allow)},
@@ -142,7 +162,6 @@ const std::vector<Setting>& Settings() {
        Span(&Config::drain_timeout)},
       {"history-retention", nullptr, "DURATION", "how long finished jobs are kept [168h]",
        Span(&Config::history_retention)},
-      {"slot-gap", "SLOT_GAP", "DURATION", "width of a slot [10s]", Span(&Config::slot_gap)},
       {"max-jobs", nullptr, "N", "creates beyond it are refused [10000000]", SetMaxJobs},
       {"log-level", "LOG_LEVEL", "LEVEL", "DEBUG, INFO, WARN or ERROR [INFO]", SetLogLevel},
       {"log-format", nullptr, "FORMAT", "text or json [text]", SetLogFormat},
@@ -165,7 +184,10 @@ using FoundSettings = std::map<std::string, Found>;
 
 absl::Status ReadFile(const std::string& path, FoundSettings& found) {
   std::ifstream file(path);
-  if (!file) return absl::InvalidArgumentError(absl::StrCat("cannot read the config file ", path));
+  file.peek();  // a folder can be opened, and says at the first byte that it is none
+  if (!file.is_open() || file.bad()) {
+    return absl::InvalidArgumentError(absl::StrCat("cannot read the config file ", path));
+  }
   std::vector<CLI::ConfigItem> items;
   try {
     items = CLI::ConfigTOML().from_config(file);
@@ -239,7 +261,8 @@ absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv) {
   bool check_only = false;
   app.add_option("--config", file, "a TOML or INI file of settings (SCHEDULED_CONFIG)")
       ->type_name("FILE");
-  app.add_flag("--check-config", check_only, "check all settings, print them and exit");
+  app.add_flag("--check-config", check_only,
+               "check all settings, print those that are given, and exit");
   app.set_version_flag("--version", absl::StrCat("scheduled ", kVersion));
   app.footer("Flags win over the environment, the environment over the config file.");
   Invocation invocation;
@@ -274,6 +297,7 @@ absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv) {
       absl::StrAppend(&shown, flag, " = \"", value.value, "\"  # ", value.source, "\n");
     }
     invocation.print = shown + "The settings are valid.\n";
+    invocation.check = true;
   }
   return invocation;
 }

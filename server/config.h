@@ -30,7 +30,6 @@ struct Config {
   std::vector<std::string> webhook_deny;
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration history_retention = absl::Hours(24 * 7);
-  absl::Duration slot_gap = absl::Seconds(10);
   uint64_t max_jobs = 10'000'000;
   LogLevel log_level = LogLevel::kInfo;
   bool log_json = false;
@@ -39,13 +38,14 @@ struct Config {
 // What the command line asks for.
 struct Invocation {
   Config config;
-  // Set: print this and exit with the status; there is nothing to run (--help, --version,
-  // --check-config).
+  // Set: print this and exit; there is nothing to run.
   std::optional<std::string> print;
-  int exit_status = 0;
+  // With `print`: only if `config` can be run.
+  bool check = false;
 };
 
-// kInvalidArgument with one sentence that names the flag, variable or line that is wrong.
+// kInvalidArgument with one sentence that names the flag, variable or line that is wrong. What the
+// library checks of its options is left to it.
 absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv);
 
 }  // namespace scheduled::server

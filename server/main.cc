@@ -41,7 +41,6 @@ Options SchedulerOptions(const Config& config, LogSink log) {
   options.peers = config.peers;
   options.history_retention = config.history_retention;
   options.max_jobs = config.max_jobs;
-  options.slot_gap = config.slot_gap;
   options.drain_timeout = config.drain_timeout;
   options.log = log;
   if (!config.peers.empty()) {
@@ -51,11 +50,20 @@ Options SchedulerOptions(const Config& config, LogSink log) {
   return options;
 }
 
+absl::StatusOr<std::unique_ptr<Executor>> Webhooks(const Config& config) {
+  return WebhookExecutor({.allow = config.webhook_allow, .deny = config.webhook_deny});
+}
+
+// What Run would find wrong with the settings before it opens anything.
+absl::Status Check(const Config& config) {
+  if (absl::Status valid = SchedulerOptions(config, nullptr).Validate(); !valid.ok()) return valid;
+  return Webhooks(config).status();
+}
+
 absl::Status Run(const Config& config, const sigset_t& signals) {
   const LogSink log = config.log_json ? JsonLogSink(stderr, config.log_level)
                                       : TextLogSink(stderr, config.log_level);
-  absl::StatusOr<std::unique_ptr<Executor>> webhooks =
-      WebhookExecutor({.allow = config.webhook_allow, .deny = config.webhook_deny});
+  absl::StatusOr<std::unique_ptr<Executor>> webhooks = Webhooks(config);
   if (!webhooks.ok()) return webhooks.status();
   absl::StatusOr<std::unique_ptr<Scheduler>> scheduler =
       Scheduler::Open(SchedulerOptions(config, log));
@@ -64,10 +72,7 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
     return known;
   }
 
-  Api api(scheduler->get(), {.cors_origins = config.cors_origins, .max_jobs = config.max_jobs});
-  absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Start(config.http_host, config.http_port, &api);
-  if (!http.ok()) return http.status();
+  // Metrics first: from the moment that the API listens, nothing may fail any more.
   MetricsHandler metrics_handler(scheduler->get());
   std::unique_ptr<HttpServer> metrics;
   if (config.metrics_port != 0) {
@@ -76,6 +81,10 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
     if (!started.ok()) return started.status();
     metrics = *std::move(started);
   }
+  Api api(scheduler->get(), {.cors_origins = config.cors_origins, .max_jobs = config.max_jobs});
+  absl::StatusOr<std::unique_ptr<HttpServer>> http =
+      HttpServer::Start(config.http_host, config.http_port, &api);
+  if (!http.ok()) return http.status();
   log(LogLevel::kInfo, "serving",
       std::vector<LogField>{{"node", config.node_id.value},
                             {"http", absl::StrCat(config.http_host, ":", (*http)->port())},
@@ -90,6 +99,7 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
   api.SetDraining();
   (*http)->Stop(absl::Seconds(2));
   if (metrics) metrics->Stop(absl::ZeroDuration());
+  api.Stop();
   scheduler->reset();  // drains and hands leadership over
   return absl::OkStatus();
 }
@@ -101,9 +111,10 @@ int main(int argc, char** argv) {
   const absl::StatusOr<scheduled::server::Invocation> invocation =
       scheduled::server::ReadConfig(argc, argv);
   absl::Status status = invocation.status();
+  if (status.ok() && invocation->check) status = scheduled::server::Check(invocation->config);
   if (status.ok() && invocation->print) {
     std::fputs(invocation->print->c_str(), stdout);
-    return invocation->exit_status;
+    return 0;
   }
   if (status.ok()) {
     const sigset_t signals = scheduled::server::BlockSignals();

@@ -61,14 +61,15 @@ struct Options {
   std::unique_ptr<Transport> transport;
   // Null: the system's clock.
   std::shared_ptr<Clock> clock;
-  // How finished jobs, their attempts and skipped runs are kept. The leader's value counts.
+  // How long finished jobs, their attempts and skipped runs are kept; at least 0. The leader's
+  // value counts.
   absl::Duration history_retention = absl::Hours(24 * 7);
-  // Creates beyond this many jobs (finished ones that are retained included) are refused.
+  // Creates beyond this many jobs (finished ones that are retained included) are refused; at
+  // least 1. The leader's value counts.
   uint64_t max_jobs = 10'000'000;
-  // A leader with peers claims nothing before a majority's clocks agree with its own within this.
+  // A leader with peers claims nothing before a majority's clocks agree with its own within this;
+  // 10 ms to 24 h.
   absl::Duration max_clock_skew = absl::Milliseconds(500);
-  // How the time-ordered rows are looked at in slots; no part of any stored format.
-  absl::Duration slot_gap = absl::Seconds(10);
   // Where log lines go; null: nowhere.
   LogSink log;
 
@@ -78,11 +79,18 @@ struct Options {
   absl::Duration claim_ahead = absl::Milliseconds(50);
   // Of the group's leader; 10 ms to election_timeout / 3.
   absl::Duration heartbeat_interval = absl::Milliseconds(50);
-  // An election begins between one and two of these after the last heartbeat. At least 300 ms: the
-  // leader's lease (250 ms) has to end before.
+  // An election begins between one and two of these after the last heartbeat. 300 ms to 1 min: the
+  // leader's lease (250 ms) has to end before. Longer where the network is slow; failover is too.
   absl::Duration election_timeout = absl::Milliseconds(300);
   // Upper bound on what the destructor waits for runs to end; what still runs then is handed back.
+  // 0 to 24 h.
   absl::Duration drain_timeout = absl::Seconds(30);
+  // With peers: a log that is longer is cut, whoever lags behind it, and they get a snapshot; up to
+  // there they need none. Costs as much disk. 1 MiB to 2 GiB.
+  uint64_t compact_log_bytes = uint64_t{512} << 20;
+  // Of a snapshot to one peer. More brings a peer back sooner, and takes disk and network from what
+  // else goes on. At least 64 KiB; null is as fast as it goes.
+  std::optional<uint64_t> snapshot_bytes_per_second = uint64_t{64} << 20;
 
   // Names field, value and bound of the first thing that is wrong; kInvalidArgument.
   absl::Status Validate() const;
@@ -144,21 +152,27 @@ struct Statistics {
 
 class Scheduler {
  public:
-  // Opens or creates the data directory and starts. kFailedPrecondition: the directory is locked,
-  // foreign, damaged or newer than this library; kInvalidArgument: options; kUnavailable: the
-  // peer address is in use; kPermissionDenied, kResourceExhausted: as the disk says.
+  // Opens or creates the data directory (in a parent that exists) and starts. kInvalidArgument:
+  // options; kFailedPrecondition: the directory is locked, on a read-only file system, somebody
+  // else's, of another node or other members, or newer than this library; kDataLoss: it is damaged;
+  // kUnavailable: the peer address is in use, or an I/O error; kPermissionDenied,
+  // kResourceExhausted: as the disk says. May return before the group has a leader: calls wait for
+  // one, and cluster().caught_up tells.
   static absl::StatusOr<std::unique_ptr<Scheduler>> Open(Options options);
 
   // Drains: claims nothing more, waits for what runs (at most options.drain_timeout), hands back
   // the rest and the leadership, and closes. Calls in flight get kUnavailable or kUnknown.
   ~Scheduler();
 
-  // Makes an executor known under a name; once a name, best right after Open. Runs for a name that
-  // no node knows wait, they do not fail. "noop" is always there; kAlreadyExists: so is this one.
+  // Makes an executor known under a name of 1 to 128 letters, digits, '.', '_', '-' or ':'; once a
+  // name, best right after Open. Runs for a name that no node knows wait, they do not fail. The
+  // scheduler drains the executor and destroys it when it closes itself: what its callbacks use has
+  // to live longer. "noop" is always there; kAlreadyExists: so is this one.
   absl::Status Register(std::string_view name, std::unique_ptr<Executor> executor);
 
   // Returns when the job is durable on a majority. kAlreadyExists: the id or idempotency key stands
-  // for other content; with the same content the existing job is returned.
+  // for other content; with the same content the existing job is returned. kResourceExhausted: the
+  // limit of jobs is reached, or too much is under way (StatusReason tells them apart, reason.h).
   absl::StatusOr<JobInfo> Schedule(Job job);
   void Schedule(Job job, Completion<absl::StatusOr<JobInfo>> done);
   // All or nothing; answers in order. Ids and idempotency keys in one batch are distinct, or equal
@@ -170,17 +184,23 @@ class Scheduler {
                               Consistency consistency = Consistency::kLinearizable) const;
   void Get(const JobId& id, Consistency consistency,
            Completion<absl::StatusOr<JobInfo>> done) const;
+  // In the order of their ids, or with a status in that of its index; a page may hold less than its
+  // limit, even nothing, and go on. Stale unless asked for more, since a list is old when it is
+  // read. kInvalidArgument: the filter, the limit, or a token of another filter.
   absl::StatusOr<JobPage> List(const JobFilter& filter, const PageToken& page,
                                Consistency consistency = Consistency::kStale) const;
   // All recorded deliveries of the job's runs that are retained, newest last (at most 1,000).
   absl::StatusOr<std::vector<Attempt>> Attempts(
       const JobId& id, Consistency consistency = Consistency::kLinearizable) const;
 
-  // Replaces the definition. Cursor and pending runs stay if the schedule is the same. kAborted:
-  // `if_match` is not the job's revision.
+  // Replaces the whole definition: what is not given falls to its default, also secret and
+  // bearer_token, which a JobInfo does not have. Cursor and pending runs stay if the schedule is
+  // the same. idempotency_key has no meaning here. kNotFound; kAborted: `if_match` is not the job's
+  // revision.
   absl::StatusOr<JobInfo> Replace(Job job, std::optional<Revision> if_match = std::nullopt);
   void Replace(Job job, std::optional<Revision> if_match, Completion<absl::StatusOr<JobInfo>> done);
-  // Removes the job and its history. What runs is told to stop.
+  // Of the calls from here on kNotFound: there is no such job. Delete removes the job and its
+  // history. What runs is told to stop.
   absl::Status Delete(const JobId& id);
   void Delete(const JobId& id, Completion<absl::Status> done);
   // kFailedPrecondition: it has already ended. What runs is told to stop and its end is recorded.
@@ -195,14 +215,17 @@ class Scheduler {
   // recurring job gets a run outside of its schedule.
   absl::StatusOr<JobInfo> Trigger(const JobId& id);
   void Trigger(const JobId& id, Completion<absl::StatusOr<JobInfo>> done);
-  // Runs a failed or timed-out job again with fresh attempts.
+  // Runs a failed or timed-out job again with fresh attempts. kFailedPrecondition: it is neither.
   absl::StatusOr<JobInfo> Retry(const JobId& id);
   void Retry(const JobId& id, Completion<absl::StatusOr<JobInfo>> done);
 
+  // As this node's own tables have it, which may lag behind the leader's; never waits.
   Counts counts() const;
   ClusterStatus cluster() const;
   Statistics statistics() const;
-  // Hands leadership to `to`, or to the most caught-up peer. kFailedPrecondition: not the leader.
+  // Hands leadership to `to`, or to the most caught-up peer; returns once another leads.
+  // kFailedPrecondition: not the leader, or `to` is no voter; kDeadlineExceeded: `to` did not catch
+  // up in time, and this node still leads.
   absl::Status TransferLeadership(std::optional<NodeId> to = std::nullopt);
 
  private:

@@ -56,10 +56,6 @@ absl::Status Options::Validate() const {
       !s.ok()) {
     return s;
   }
-  if (slot_gap < absl::Seconds(1) || slot_gap % absl::Seconds(1) != absl::ZeroDuration()) {
-    return Wrong(absl::StrCat("slot_gap is ", absl::FormatDuration(slot_gap),
-                              "; it has to be whole seconds, at least 1"));
-  }
   if (absl::Status s =
           InRange("claim_ahead", claim_ahead, absl::Milliseconds(10), absl::Seconds(1));
       !s.ok()) {
@@ -74,6 +70,14 @@ absl::Status Options::Validate() const {
                                election_timeout / 3);
       !s.ok()) {
     return s;
+  }
+  if (compact_log_bytes < uint64_t{1} << 20 || compact_log_bytes > uint64_t{2} << 30) {
+    return Wrong(absl::StrCat("compact_log_bytes is ", compact_log_bytes,
+                              "; it has to be from 1048576 to 2147483648"));
+  }
+  if (snapshot_bytes_per_second && *snapshot_bytes_per_second < uint64_t{64} << 10) {
+    return Wrong(absl::StrCat("snapshot_bytes_per_second is ", *snapshot_bytes_per_second,
+                              "; at least 65536 is needed"));
   }
   return InRange("drain_timeout", drain_timeout, absl::ZeroDuration(), absl::Hours(24));
 }

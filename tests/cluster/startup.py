@@ -37,7 +37,7 @@ def wrong_flags(binary):
     refused(binary, ["--no-such-flag"], "--no-such-flag")
     refused(binary, ["--http-port", "http", "--metrics-port", "0"], "--http-port", "http")
     refused(binary, ["--peers", "n1"], "--peers", "n1=host:port")
-    refused(binary, ["--slot-gap", "ten"], "--slot-gap")
+    refused(binary, ["--drain-timeout", "ten"], "--drain-timeout")
     refused(binary, ["--config", "/no/such/file"], "/no/such/file")
     refused(binary, ["--no-defaults", "--metrics-port", "0"], "HTTP_PORT",
             environment={"HTTP_PORT": "x"})

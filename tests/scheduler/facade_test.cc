@@ -224,7 +224,6 @@ TEST_CASE("options are refused by field, value and bound") {
   CHECK(refused([](Options* o) { o->peers[NodeId("n2")] = "x"; }).find("peers") == 0);
   CHECK(refused([](Options* o) { o->claim_ahead = absl::Seconds(2); }).find("claim_ahead is 2s") ==
         0);
-  CHECK(refused([](Options* o) { o->slot_gap = absl::Milliseconds(1500); }).find("slot_gap") == 0);
   CHECK(refused([](Options* o) {
           o->election_timeout = absl::Milliseconds(200);
         }).find("election_timeout") == 0);
