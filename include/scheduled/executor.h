@@ -74,6 +74,7 @@ class RunContext {
     virtual ~Control() = default;
     virtual bool cancelled() const = 0;
     virtual absl::Status Extend(absl::Duration more) = 0;
+    virtual absl::Duration extended() const = 0;  // by all calls of Extend; thread-safe
     virtual void OnCancel(std::function<void()> callback) = 0;
   };
 
@@ -85,7 +86,7 @@ class RunContext {
   absl::Duration late_by;  // start less ready time, by the leader's clock; 0 when on time
   int missed = 0;          // occurrences before this one that it stands for (misfire fire_once)
   FencingToken fencing_token;
-  absl::Time deadline;             // start + the job's timeout
+  absl::Time deadline;             // start + the job's timeout; Extend moves the real one, not this
   std::shared_ptr<const Job> job;  // the definition, secrets included
   std::shared_ptr<Control> control;
 
@@ -96,6 +97,9 @@ class RunContext {
   // Moves the deadline. kInvalidArgument: `more` is not positive. kFailedPrecondition: the run was
   // cancelled, or nothing keeps its time.
   absl::Status Extend(absl::Duration more) const;
+  // `deadline` and what it was extended by. Where the wall clock is set meanwhile, the run's time is
+  // up by the monotonic clock all the same.
+  absl::Time CurrentDeadline() const;
   // Calls `callback` once when the run is cancelled, at once if it already is; from any thread. At
   // most one callback a run.
   void OnCancel(std::function<void()> callback) const {
@@ -103,6 +107,8 @@ class RunContext {
   }
 };
 
+// Owned by the scheduler that it is registered with, which destroys it after Drain, on the thread
+// that destroys the scheduler.
 class Executor {
  public:
   virtual ~Executor() = default;

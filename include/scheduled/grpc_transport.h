@@ -13,12 +13,15 @@
 namespace scheduled {
 
 struct GrpcTransportOptions {
-  std::string listen_address;                            // "host:port"
-  absl::Duration max_backoff = absl::Milliseconds(500);  // between attempts to connect
-  LogSink log;
+  // "host:port" to listen on; the peers' own `peers` name where they reach it.
+  std::string listen_address;
+  // The most that it waits between attempts to connect to a peer that is away.
+  absl::Duration max_backoff = absl::Milliseconds(500);
+  LogSink log;  // null: nowhere
 };
 
-// Plaintext: run it on a network that is trusted.
+// Plaintext: run it on a network that is trusted. Hand it to Options::transport; it listens once it
+// is started (Transport::Start), and has threads of its own until it is stopped.
 std::unique_ptr<Transport> GrpcTransport(GrpcTransportOptions options);
 
 }  // namespace scheduled

@@ -1,8 +1,11 @@
 // A job as a value: what to do, when, and how often to try. Build one with the sentence-like
 // builder, hand it to Scheduler::Schedule, and read it back as a JobInfo.
 //
-//   Job::At(absl::Now() + absl::Minutes(5)).Executor("email").Payload(bytes).Retry({.max_attempts =
-//   5}) Job::Cron("0 9 * * MON-FRI", "Europe/Madrid").Webhook("https://example.com/hook")
+//   Job::At(absl::Now() + absl::Minutes(5)).Executor("email").Payload(bytes)
+//   Job::Cron("0 9 * * MON-FRI", "Europe/Madrid").Webhook("https://example.com/hook")
+//
+// The builder's calls take over the job that they are called on: write them in one expression, or
+// set the fields, which are public, one by one.
 //
 // All instants are held in microseconds; what is finer is cut off.
 #ifndef SCHEDULED_JOB_H_
@@ -40,7 +43,14 @@ enum class Dst : uint8_t {
   kSkip = 2,   // a time in a gap is skipped, one in a repeated hour runs twice
 };
 
-// A job's state. A view of where its runs stand; see the state diagram in the README.
+// A job's state: a view of where its runs stand.
+//
+//   pending --due--> in_progress --ok--> completed      (recurring: back to pending, or completed
+//      ^                |   |                             once there is no next occurrence)
+//      +----retry-------+   +--attempts used up--> failed
+//      |                +--------over its time--> timeout   (retried as a failure is)
+//      +--pause--> paused --resume--> pending
+//      +--cancel--> cancelled                           (from in_progress and paused too)
 enum class JobStatus : uint8_t {
   kPending = 1,
   kInProgress = 2,
@@ -66,11 +76,15 @@ struct RetryPolicy {
   bool operator==(const RetryPolicy&) const = default;
 };
 
-// Where and how a webhook is delivered. Used by the executor named "webhook".
+// Where and how a webhook is delivered. Used by the executor named "webhook", which a host
+// registers like any other: Register("webhook", *WebhookExecutor()), see webhook.h. Without it a
+// job that has a URL waits.
 struct WebhookTarget {
-  std::string url;                             // http or https, at most 2,048 bytes
-  std::string method = "POST";                 // POST, PUT, PATCH, GET or DELETE
-  std::map<std::string, std::string> headers;  // at most 64, 8 KiB in all
+  std::string url;              // http or https, at most 2,048 bytes
+  std::string method = "POST";  // POST, PUT, PATCH, GET or DELETE
+  // At most 64, 8 KiB in all; none that the library sends itself (Host, Content-Type,
+  // webhook-id...).
+  std::map<std::string, std::string> headers;
   std::string secret;        // signs the request (Standard Webhooks); never read back
   std::string bearer_token;  // Authorization; never read back
   bool operator==(const WebhookTarget&) const = default;
@@ -85,7 +99,7 @@ struct Job {
   // Relative due time, resolved by the leader's clock when the job is created. Not with timestamp.
   std::optional<absl::Duration> delay;
   std::string cron_expression;             // recurring: this or `interval`
-  std::string timezone = "UTC";            // IANA name, for cron_expression
+  std::string timezone = "UTC";            // IANA name, for cron_expression alone
   std::optional<absl::Duration> interval;  // recurring: at least 1 s
   std::optional<absl::Time> last_date;     // recurring: no occurrence after it
   std::string executor;                    // empty: "webhook" if there is a URL, else "noop"
@@ -95,8 +109,8 @@ struct Job {
   RetryPolicy retry;
   Misfire misfire = Misfire::kFireOnce;
   Overlap overlap = Overlap::kSkip;
-  Dst dst = Dst::kVixie;
-  std::string idempotency_key;  // at most 255 bytes; remembered for 24 hours
+  Dst dst = Dst::kVixie;        // for cron_expression alone
+  std::string idempotency_key;  // of the create; at most 255 bytes; remembered for 24 hours
   // What "the same create" means when an id or key comes again: SHA-256 of the request as it was
   // received. Empty: taken from the fields above.
   std::string fingerprint;
@@ -126,8 +140,9 @@ struct Job {
 };
 
 // Says what is wrong with a job, in a sentence that names the field, its value and the bound;
-// kInvalidArgument. What Schedule and Replace refuse, this refuses too, except what depends on the
-// state of the cluster.
+// kInvalidArgument. A field that would have no effect is wrong too: a secret without a URL, a time
+// zone without a cron expression, a payload for a GET. What Schedule and Replace refuse, this
+// refuses too, except what depends on the state of the cluster.
 absl::Status ValidateJob(const Job& job);
 
 // A job as it stands. `job.webhook.secret` and `.bearer_token` are always empty here.
