@@ -7,10 +7,11 @@
 #include <condition_variable>
 #include <cstdio>
 #include <deque>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
+
+#include "absl/time/clock.h"
 
 namespace {
 
@@ -23,7 +24,9 @@ class WordCounter : public scheduled::Executor {
       stopping_ = true;
     }
     wake_.notify_one();
-    worker_.join();  // what is still queued is dropped: each dropped Done fails its attempt
+    worker_.join();
+    // "Not now" uses up no attempt; a Done that is dropped unanswered would.
+    for (auto& [run, done] : queue_) done(scheduled::RunResult::Snooze(absl::ZeroDuration()));
   }
 
   void Run(std::shared_ptr<const scheduled::RunContext> run, scheduled::Done done) override {
@@ -86,7 +89,10 @@ int main(int argc, char** argv) {
   for (const auto& [id, wanted] : {std::pair{good->job.id, scheduled::JobStatus::kCompleted},
                                    std::pair{bad->job.id, scheduled::JobStatus::kFailed}}) {
     auto info = (*scheduler)->Get(id);
-    while (info.ok() && !info->completed_at) info = (*scheduler)->Get(id);
+    while (info.ok() && !info->completed_at) {
+      absl::SleepFor(absl::Milliseconds(10));
+      info = (*scheduler)->Get(id);
+    }
     if (!info.ok() || info->status != wanted) return 1;
     std::printf("%s ended as %s\n", id.value.c_str(),
                 std::string(scheduled::JobStatusName(info->status)).c_str());

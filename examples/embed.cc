@@ -1,34 +1,30 @@
-// A scheduler inside a program, in thirty lines: open one, say what "email" means, schedule one.
-// Usage: embed [data directory]
+// A scheduler inside a program: open one, say what "email" means, schedule one. The README shows
+// this very program. Usage: embed [data directory]
 #include <scheduled/scheduler.h>
 
 #include <cstdio>
-#include <future>
+#include <semaphore>
 
-using scheduled::Job;
-using scheduled::Scheduler;
+using scheduled::CallbackExecutor, scheduled::Job, scheduled::RunContext, scheduled::Scheduler;
+
+int Failed(const absl::Status& status) { return std::puts(status.ToString().c_str()), 1; }
 
 int main(int argc, char** argv) {
-  auto scheduler = Scheduler::Open({.data_dir = argc > 1 ? argv[1] : "./embed-data"});
-  if (!scheduler.ok()) {
-    std::fprintf(stderr, "%s\n", scheduler.status().ToString().c_str());
-    return 1;
-  }
+  std::counting_semaphore sent(0);  // what callbacks use outlives the scheduler
+  auto opened = Scheduler::Open({.data_dir = argc > 1 ? argv[1] : "./embed-data"});
+  if (!opened.ok()) return Failed(opened.status());
+  Scheduler& scheduler = **opened;
 
-  std::promise<void> sent;
-  auto known =
-      (*scheduler)
-          ->Register(
-              "email", scheduled::CallbackExecutor([&sent](const scheduled::RunContext& run) {
-                std::printf("sending %s\n", std::string(run.payload()).c_str());
-                sent.set_value();
-                return absl::OkStatus();  // an error here would be retried by the job's policy
-              }));
+  auto send = [&sent](const RunContext& run) {
+    std::printf("sending %s\n", std::string(run.payload()).c_str());
+    sent.release();
+    return absl::OkStatus();  // an error here would be retried by the job's policy
+  };
+  absl::Status known = scheduler.Register("email", CallbackExecutor(send));
+  if (!known.ok()) return Failed(known);
 
-  auto job =
-      (*scheduler)
-          ->Schedule(Job::In(absl::Milliseconds(200)).Executor("email").Payload("welcome, Ada"));
-  if (!known.ok() || !job.ok()) return 1;
-  std::printf("%s is on disk and due in 200 ms\n", job->job.id.value.c_str());
-  sent.get_future().wait();  // a crash before this point would lose nothing: run it again
+  auto job = scheduler.Schedule(Job::In(absl::Seconds(1)).Executor("email").Payload("hello, Ada"));
+  if (!job.ok()) return Failed(job.status());
+  std::printf("%s is on disk and due in a second\n", job->job.id.value.c_str());
+  sent.acquire();  // a crash before this point loses nothing: run it again, and both are sent
 }

@@ -24,8 +24,9 @@ set -- $ports
 http=$1 metrics=$2 receiver=$3
 
 data=$(mktemp -d)
+server='' hooks=''
 trap 'kill $server $hooks 2>/dev/null || true; wait $server 2>/dev/null || true; rm -rf "$data"' EXIT
-"$bin/webhook_receiver" "$receiver" whsec_c2VjcmV0IGZvciB0aGUgZmlyc3Qgam9i 1 >"$data/received" &
+timeout 60 "$bin/webhook_receiver" "$receiver" whsec_c2VjcmV0IGZvciB0aGUgZmlyc3Qgam9i 1 >"$data/received" &
 hooks=$!
 "$bin/scheduled" --data-dir "$data/state" --http-port "$http" --metrics-port "$metrics" 2>"$data/log" &
 server=$!

@@ -14,13 +14,13 @@ using scheduled::Job;
 int main() {
   absl::TimeZone madrid;
   if (!absl::LoadTimeZone("Europe/Madrid", &madrid)) return 1;
+  int reports = 0;
+  std::set<std::string> utc_hours;
   auto clock =
       std::make_shared<scheduled::ManualClock>(absl::FromCivil(absl::CivilDay(2026, 1, 1), madrid));
   auto scheduler = scheduled::Scheduler::Open({.clock = clock});
   if (!scheduler.ok()) return 1;
 
-  int reports = 0;
-  std::set<std::string> utc_hours;
   auto known =
       (*scheduler)
           ->Register("report", scheduled::CallbackExecutor([&](const scheduled::RunContext& run) {

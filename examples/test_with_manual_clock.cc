@@ -21,11 +21,11 @@ class Partner {
 };
 
 int main() {
+  Partner partner;
   const absl::Time start = absl::FromUnixSeconds(1'767'225'600);  // 2026-01-01T00:00:00Z
   auto clock = std::make_shared<scheduled::ManualClock>(start);
   auto scheduler = scheduled::Scheduler::Open({.clock = clock});
   if (!scheduler.ok()) return 1;
-  Partner partner;
   auto known =
       (*scheduler)
           ->Register("call", scheduled::CallbackExecutor([&partner](const scheduled::RunContext&) {

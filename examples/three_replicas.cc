@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
+
 using scheduled::Job;
 using scheduled::NodeId;
 using scheduled::Scheduler;
@@ -58,7 +60,10 @@ int main(int argc, char** argv) {
   }
   Scheduler& other = nodes[0] ? *nodes[0] : *nodes[1];
   auto info = other.Get(job->job.id);
-  while (!info.ok() || !info->completed_at) info = other.Get(job->job.id);
+  while (!info.ok() || !info->completed_at) {
+    absl::SleepFor(absl::Milliseconds(10));
+    info = other.Get(job->job.id);
+  }
   std::printf("%s ran on %d of the two that are left\n", job->job.id.value.c_str(), ran.load());
   return ran == 1 ? 0 : 1;
 }

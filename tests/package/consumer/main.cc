@@ -6,11 +6,11 @@
 #include <mutex>
 
 int main(int, char** argv) {
-  auto scheduler = scheduled::Scheduler::Open({.data_dir = argv[1]});
-  if (!scheduler.ok()) return std::puts(scheduler.status().ToString().c_str()), 1;
   std::mutex mutex;
   std::condition_variable ran;
   bool done = false;
+  auto scheduler = scheduled::Scheduler::Open({.data_dir = argv[1]});
+  if (!scheduler.ok()) return std::puts(scheduler.status().ToString().c_str()), 1;
   auto registered = (*scheduler)->Register(
       "hello", scheduled::CallbackExecutor([&](const scheduled::RunContext&) {
         std::lock_guard lock(mutex);
