@@ -45,13 +45,6 @@ void Report::Add(const std::string& name, const Samples& samples) {
   Add(name + " max", samples.At(1), "ms");
 }
 
-double Report::Value(const std::string& name) const {
-  for (const Row& row : rows_) {
-    if (row.name == name) return row.value;
-  }
-  return 0;
-}
-
 void Report::Print(bool json) const {
   if (json) {
     std::string text = fmt::format("{{\"bench\":\"{}\"", title_);
@@ -65,7 +58,6 @@ void Report::Print(bool json) const {
   for (const Row& row : rows_) {
     fmt::print("  {:<52} {:>12} {}\n", row.name, Shown(row.value), row.unit);
   }
-  for (const std::string& note : notes_) fmt::print("  {}\n", note);
   std::fflush(stdout);
 }
 

@@ -32,10 +32,7 @@ class Report {
   void Add(std::string name, double value, std::string unit);
   // p50, p99 and the largest.
   void Add(const std::string& name, const Samples& samples);
-  void Note(std::string sentence) { notes_.push_back(std::move(sentence)); }
   void Print(bool json) const;
-  // The value of a row that was added before; 0 if there is none.
-  double Value(const std::string& name) const;
 
  private:
   struct Row {
@@ -45,7 +42,6 @@ class Report {
   };
   std::string title_;
   std::vector<Row> rows_;
-  std::vector<std::string> notes_;
 };
 
 // "create: 120,000 of 1,000,000" on standard error, on one line, if that is a terminal.
