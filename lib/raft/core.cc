@@ -1,6 +1,6 @@
 // Events in, effects out: the frame around the parts of the protocol. What a role is and how it is
 // left stands here; elections are in election.cc, a follower's work in follower.cc, a leader's in
-// leader.cc, reads.cc and transfer.cc, snapshots in snapshot.cc.
+// leader.cc, reads.cc, transfer.cc and members.cc, snapshots in snapshot.cc.
 //
 //   role          event                                      becomes
 //   follower      election deadline                          pre-candidate (sole voter: candidate)
@@ -170,7 +170,7 @@ void Core::On(Message message) {
     return;
   }
   if (auto* request = std::get_if<VoteRequest>(&message.body)) {
-    OnVoteRequest(message, *request);  // with a rule of its own about terms
+    On(message, *request);  // with a rule of its own about terms
     return;
   }
   if (message.term > hard_state_.term) {
@@ -180,16 +180,7 @@ void Core::On(Message message) {
     AnswerPastTerm(message);
     return;
   }
-  if (auto* vote = std::get_if<VoteReply>(&message.body)) OnVoteReply(message, *vote);
-  if (auto* append = std::get_if<AppendRequest>(&message.body)) OnAppend(message, *append);
-  if (auto* reply = std::get_if<AppendReply>(&message.body)) OnAppendReply(message, *reply);
-  if (auto* beat = std::get_if<Heartbeat>(&message.body)) OnHeartbeat(message, *beat);
-  if (auto* reply = std::get_if<HeartbeatReply>(&message.body)) OnHeartbeatReply(message, *reply);
-  if (auto* read = std::get_if<ReadRequest>(&message.body)) OnReadRequest(message, *read);
-  if (auto* reply = std::get_if<ReadReply>(&message.body)) OnReadReply(message, *reply);
-  if (std::holds_alternative<TimeoutNow>(message.body)) OnTimeoutNow(message);
-  if (std::holds_alternative<SnapshotRequest>(message.body)) AcceptLeader(message);
-  if (auto* reply = std::get_if<SnapshotReply>(&message.body)) OnSnapshotReply(message, *reply);
+  std::visit([&](auto& body) { On(message, body); }, message.body);
 }
 
 // Silence would leave a deposed leader in the belief that it leads, and a node whose term ran ahead
@@ -200,7 +191,7 @@ void Core::AnswerPastTerm(const Message& message) {
   } else if (auto* read = std::get_if<ReadRequest>(&message.body)) {
     SendTo(message.from, ReadReply{read->batch, false, LogIndex()});
   } else if (auto* vote = std::get_if<VoteReply>(&message.body)) {
-    OnVoteReply(message, *vote);  // a refusal may come from a smaller term
+    On(message, *vote);  // a refusal may come from a smaller term
   }
 }
 

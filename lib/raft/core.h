@@ -174,8 +174,8 @@ class Core {
 
   // election.cc
   void AskForVotes(bool pre, bool transfer);
-  void OnVoteRequest(const Message& message, const VoteRequest& request);
-  void OnVoteReply(const Message& message, const VoteReply& reply);
+  void On(const Message& message, const VoteRequest& request);
+  void On(const Message& message, const VoteReply& reply);
   VoteRefusal RefusalOf(const Message& message, const VoteRequest& request) const;
   bool HearsLeader() const;
   bool IsFreshlyStarted() const;
@@ -184,9 +184,9 @@ class Core {
 
   // follower.cc
   bool AcceptLeader(const Message& message);
-  void OnAppend(const Message& message, AppendRequest& request);
-  void OnHeartbeat(const Message& message, const Heartbeat& heartbeat);
-  void OnTimeoutNow(const Message& message);
+  void On(const Message& message, AppendRequest& request);
+  void On(const Message& message, const Heartbeat& heartbeat);
+  void On(const Message& message, const TimeoutNow&);
   bool SkipCommitted(AppendRequest& request);
   bool TakeEntries(std::vector<Entry>& entries);
   void TruncateFrom(LogIndex index);
@@ -195,8 +195,8 @@ class Core {
   // leader.cc
   void On(EntriesRead event);
   void On(PeerLink event);
-  void OnAppendReply(const Message& message, const AppendReply& reply);
-  void OnHeartbeatReply(const Message& message, const HeartbeatReply& reply);
+  void On(const Message& message, const AppendReply& reply);
+  void On(const Message& message, const HeartbeatReply& reply);
   Progress* FindPeer(const NodeId& id);
   const Progress* FindPeer(const NodeId& id) const;
   void SyncPeers();
@@ -209,11 +209,19 @@ class Core {
   void BeginRound();
   void OnLeaderDeadline();
   bool HearsQuorum() const;
+  // The largest value that a quorum has reached: `own` is this leader's, `value_of(Progress)` the
+  // others'.
+  template <typename ValueOf>
+  int64_t Reached(int64_t own, ValueOf&& value_of) const {
+    return QuorumReached(membership_.current(), [&](const NodeId& id) -> int64_t {
+      return id == options_.self ? own : value_of(*FindPeer(id));
+    });
+  }
 
   // reads.cc
   void On(ReadBarrier event);
-  void OnReadRequest(const Message& message, const ReadRequest& request);
-  void OnReadReply(const Message& message, const ReadReply& reply);
+  void On(const Message& message, const ReadRequest& request);
+  void On(const Message& message, const ReadReply& reply);
   void Answer(const LeaderRead& read, LogIndex index);
   void ServeReads();
   Round AckedRound() const;
@@ -243,7 +251,8 @@ class Core {
   void On(SnapshotReceived event);
   void On(SnapshotInstalled event);
   void On(SnapshotRefused event);
-  void OnSnapshotReply(const Message& message, const SnapshotReply& reply);
+  void On(const Message& message, const SnapshotRequest& request);
+  void On(const Message& message, const SnapshotReply& reply);
 
   // invariants.cc
   void CheckLeader() const;

@@ -47,7 +47,7 @@ VoteRefusal Core::RefusalOf(const Message& message, const VoteRequest& request) 
   return VoteRefusal::kNone;
 }
 
-void Core::OnVoteRequest(const Message& message, const VoteRequest& request) {
+void Core::On(const Message& message, const VoteRequest& request) {
   VoteRefusal refusal = RefusalOf(message, request);
   if (request.pre) {
     SendTo(message.from,
@@ -77,10 +77,11 @@ void Core::OnVoteRequest(const Message& message, const VoteRequest& request) {
          writes_.HardStateSeq());
 }
 
-void Core::OnVoteReply(const Message& message, const VoteReply& reply) {
+void Core::On(const Message& message, const VoteReply& reply) {
   const Role asked = reply.pre ? Role::kPreCandidate : Role::kCandidate;
   const Term term = reply.pre ? hard_state_.term.Next() : hard_state_.term;
   if (role_ != asked || reply.campaign_term != term) return;
+  if (!membership_.current().IsVoter(message.from)) return;  // nobody asked it
   RecordVote(message.from, reply.granted ? Vote::kGranted : Vote::kRefused);
   if (!reply.granted) {
     // Nobody is heard that leads: what stood in the way will soon be gone, a rival or the last

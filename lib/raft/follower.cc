@@ -24,17 +24,17 @@ bool Core::AcceptLeader(const Message& message) {
   return true;
 }
 
-void Core::OnHeartbeat(const Message& message, const Heartbeat& heartbeat) {
+void Core::On(const Message& message, const Heartbeat& heartbeat) {
   if (!AcceptLeader(message)) return;
   SendTo(message.from, HeartbeatReply{heartbeat.round, commit_});
 }
 
-void Core::OnTimeoutNow(const Message& message) {
+void Core::On(const Message& message, const TimeoutNow&) {
   if (role_ != Role::kFollower || leader_ != message.from || !IsPromotable()) return;
   BecomeCandidate(/*transfer=*/true);
 }
 
-void Core::OnAppend(const Message& message, AppendRequest& request) {
+void Core::On(const Message& message, AppendRequest& request) {
   if (!AcceptLeader(message) || installing_) return;
   if (!SkipCommitted(request)) {
     Probe("raft.contradicts-commit");

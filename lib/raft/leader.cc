@@ -48,10 +48,9 @@ LogPosition Core::AppendOwn(EntryKind kind, SharedBuffer bytes) {
 }
 
 void Core::MaybeCommit() {
-  const int64_t reached = QuorumReached(membership_.current(), [this](const NodeId& id) {
-    if (id == options_.self) return static_cast<int64_t>(writes_.durable().value);
-    return static_cast<int64_t>(FindPeer(id)->match().value);
-  });
+  const int64_t reached =
+      Reached(static_cast<int64_t>(writes_.durable().value),
+              [](const Progress& peer) { return static_cast<int64_t>(peer.match().value); });
   const LogIndex index(static_cast<uint64_t>(reached));
   if (index <= commit_) return;
   SCHEDULED_ASSERT(index <= log_.last(), "nothing is committed that is not in the log");
@@ -142,7 +141,7 @@ void Core::On(EntriesRead event) {
   SendAppend(*peer, std::move(event.entries), /*quiet=*/false);
 }
 
-void Core::OnAppendReply(const Message& message, const AppendReply& reply) {
+void Core::On(const Message& message, const AppendReply& reply) {
   Progress* peer = role_ == Role::kLeader ? FindPeer(message.from) : nullptr;
   if (peer == nullptr) return;
   if (reply.match > log_.last() || reply.previous > log_.last()) {
@@ -162,7 +161,7 @@ void Core::OnAppendReply(const Message& message, const AppendReply& reply) {
   if (fresh) MaybeCommit();
 }
 
-void Core::OnHeartbeatReply(const Message& message, const HeartbeatReply& reply) {
+void Core::On(const Message& message, const HeartbeatReply& reply) {
   Progress* peer = role_ == Role::kLeader ? FindPeer(message.from) : nullptr;
   if (peer == nullptr) return;
   if (reply.round > round_) {
@@ -225,9 +224,8 @@ void Core::OnLeaderDeadline() {
 }
 
 bool Core::HearsQuorum() const {
-  const int64_t heard = QuorumReached(membership_.current(), [this](const NodeId& id) {
-    return id == options_.self ? INT64_MAX : FindPeer(id)->last_active.nanos;
-  });
+  const int64_t heard =
+      Reached(INT64_MAX, [](const Progress& peer) { return peer.last_active.nanos; });
   return now_ < MonoTime{heard} + options_.election_max;
 }
 
@@ -238,9 +236,8 @@ MonoTime Core::LeaseUntil() const {
   // The last voter of a group that this node is leaving takes itself for the only one: it does not
   // wait after a restart, and remembers no promise.
   if (!membership_.IsVoterThroughout(options_.self, commit_)) return MonoTime{INT64_MIN};
-  const int64_t sent = QuorumReached(membership_.current(), [this](const NodeId& id) {
-    return id == options_.self ? INT64_MAX : FindPeer(id)->acked_sent_at.nanos;
-  });
+  const int64_t sent =
+      Reached(INT64_MAX, [](const Progress& peer) { return peer.acked_sent_at.nanos; });
   if (sent == INT64_MIN) return MonoTime{INT64_MIN};
   return MonoTime{sent} + options_.lease;
 }

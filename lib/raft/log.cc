@@ -53,11 +53,6 @@ LogPosition Log::LastAtOrBefore(LogIndex index, Term term) const {
   return LogPosition{at, run->term};
 }
 
-const Entry& Log::At(LogIndex index) const {
-  SCHEDULED_ASSERT(index >= tail_first() && index <= last_, "the entry is in the tail");
-  return SlotAt(index).entry;
-}
-
 void Log::Copy(LogIndex from, LogIndex to, size_t max_bytes, size_t max_entries,
                std::vector<Entry>* out) const {
   if (from < tail_first()) return;

@@ -42,8 +42,6 @@ class Log {
   // `term`; `base` if there is none.
   LogPosition LastAtOrBefore(LogIndex index, Term term) const;
 
-  // Precondition: tail_first() <= index <= last().
-  const Entry& At(LogIndex index) const;
   // Appends copies of the entries from `from` through `to` that are in the tail, until the next
   // would pass a limit; but never none, if `from` is in the tail.
   void Copy(LogIndex from, LogIndex to, size_t max_bytes, size_t max_entries,

@@ -34,7 +34,6 @@ class Progress {
   LogIndex next() const { return next_; }
   size_t inflight_messages() const { return inflight_.size(); }
   size_t inflight_bytes() const { return inflight_bytes_; }
-  bool probing() const { return state_ == PeerState::kProbe && probe_sent_; }
 
   // Nothing more may be sent before an answer has come.
   bool IsPaused(size_t max_messages, size_t max_bytes) const;
@@ -82,6 +81,7 @@ class Progress {
   MonoTime stirred_{INT64_MIN};  // when something was sent or taken that an answer is due to
 
  public:
+  // The core's notes on this follower; none of the above rests on them.
   MonoTime last_active;               // when it last answered anything in this term
   Round acked_round;                  // newest round of heartbeats that it answered
   MonoTime acked_sent_at{INT64_MIN};  // when that round was sent

@@ -21,7 +21,7 @@ void Core::On(ReadBarrier event) {
   }
 }
 
-void Core::OnReadRequest(const Message& message, const ReadRequest& request) {
+void Core::On(const Message& message, const ReadRequest& request) {
   if (role_ != Role::kLeader || leader_reads_.size() >= options_.max_pending_reads) {
     SendTo(message.from, ReadReply{request.batch, false, LogIndex()});
     return;
@@ -56,8 +56,8 @@ void Core::ServeReads() {
 
 // The newest round of heartbeats that a quorum has answered.
 Round Core::AckedRound() const {
-  const int64_t acked = QuorumReached(membership_.current(), [this](const NodeId& id) {
-    return static_cast<int64_t>((id == options_.self ? round_ : FindPeer(id)->acked_round).value);
+  const int64_t acked = Reached(static_cast<int64_t>(round_.value), [](const Progress& peer) {
+    return static_cast<int64_t>(peer.acked_round.value);
   });
   return Round(static_cast<uint64_t>(acked));
 }
@@ -86,7 +86,7 @@ void Core::ForwardReads() {
   SendTo(leader_, ReadRequest{read_batch_});
 }
 
-void Core::OnReadReply(const Message& message, const ReadReply& reply) {
+void Core::On(const Message& message, const ReadReply& reply) {
   if (role_ == Role::kLeader || message.from != leader_) return;
   if (reply.batch > read_batch_) return;  // asked for before this node restarted
   if (!reply.ok) {

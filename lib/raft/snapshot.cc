@@ -15,7 +15,9 @@ SnapshotMeta Core::DescribeSnapshot(LogIndex index) const {
   return SnapshotMeta{LogPosition{index, *term}, at.configuration, at.index};
 }
 
-void Core::OnSnapshotReply(const Message& message, const SnapshotReply& reply) {
+void Core::On(const Message& message, const SnapshotRequest&) { AcceptLeader(message); }
+
+void Core::On(const Message& message, const SnapshotReply& reply) {
   Progress* peer = role_ == Role::kLeader ? FindPeer(message.from) : nullptr;
   if (peer == nullptr) return;
   if (reply.index > log_.last()) {

@@ -46,7 +46,6 @@ class Writes {
   // All writes through `seq` are done. True if anything became durable by it.
   bool Done(IoSeq seq);
 
-  bool idle() const { return pending_.empty() && !hard_state_dirty_ && !truncate_from_; }
   // When the oldest write that is not done was handed out.
   std::optional<MonoTime> OldestSince() const;
 

@@ -183,7 +183,6 @@ void World::RestartWithEmptyDisk(int number, DiskId disk) {
   node.wiped = true;
   node.disk_id = disk;
   node.applied.clear();
-  node.seen_term = Term();
   node.votes.clear();
   Start(number);
 }
@@ -405,6 +404,7 @@ void World::FinishWrite(int number) {
   }
   StartWrite(number);
   Step(number, PersistDone{node.done});
+  if (node.writes.empty()) CheckDisk(node);
 }
 
 void World::Transmit(Message message) {

@@ -148,7 +148,6 @@ class World {
     int64_t drift_ppm = 0;
     MonoTime deadline = MonoTime::Infinite();  // true time of the one that is posted
     // For checks across restarts.
-    Term seen_term;
     LogIndex seen_commit;
     std::map<Term, NodeId> votes;
   };
@@ -196,6 +195,7 @@ class World {
   void CheckSend(const Node& node, const Message& message);
   void CheckLeader(int node);
   void CheckMatches(const Node& leader);
+  void CheckDisk(const Node& node) const;
   void CheckLeases();
   void CheckApplied(int node, const Entry& entry);
   bool IsOnQuorum(const Configuration& configuration, const Entry& entry) const;

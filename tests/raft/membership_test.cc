@@ -62,6 +62,8 @@ TEST_CASE("a change that makes no sense is refused") {
   CHECK_FALSE(Changed(abc, {Add("d"), Remove("d")}));
   CHECK_FALSE(Changed(abc, {Replace("x", "d")}));
   CHECK_FALSE(Changed(abc, {Replace("a", "b")}));
+  CHECK_FALSE(Changed(abc, {Replace("a", "d"), Replace("a", "e")}));  // one voter more
+  CHECK(Changed(abc, {Replace("a", "d"), Replace("b", "e")}));
   CHECK_FALSE(Changed(abc, {MemberChange{MemberChangeKind::kAddVoter, NewMember("a", 9), {}}}));
   CHECK_FALSE(Changed(abc, {MemberChange{MemberChangeKind::kAddLearner, NewMember("a", 9), {}}}));
   CHECK_FALSE(Changed(abc, {Add("")}));

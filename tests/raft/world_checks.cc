@@ -52,6 +52,25 @@ void World::CheckMatches(const Node& leader) {
   }
 }
 
+// With nothing left to write, a restart would find exactly what is in memory.
+void World::CheckDisk(const Node& node) const {
+  const Status status = node.core->status();
+  const Disk& disk = node.disk;
+  SCHEDULED_ASSERT(disk.hard_state == (HardState{status.term, status.vote}) &&
+                       disk.base.index.Next() == status.first && disk.last() == status.last,
+                   "a reload from disk equals memory");
+  ConfigurationAt newest = disk.base_configuration;
+  for (const Entry& entry : disk.entries) {
+    SCHEDULED_ASSERT(node.core->TermAt(entry.index) == entry.term,
+                     "an entry on disk has the term that memory says");
+    if (entry.kind != EntryKind::kConfiguration) continue;
+    newest = ConfigurationAt{entry.index, *DecodeConfiguration(entry.bytes.view())};
+  }
+  SCHEDULED_ASSERT(
+      newest.index == status.configuration_index && newest.configuration == status.configuration,
+      "the configuration on disk is the one that counts");
+}
+
 // Nothing is spoken of before it is durable.
 void World::CheckSend(const Node& node, const Message& message) {
   const HardState& durable = node.disk.hard_state;
