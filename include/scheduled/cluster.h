@@ -18,12 +18,13 @@ std::string_view RoleName(Role role);
 
 struct ClusterMember {
   NodeId id;
-  std::string address;
+  std::string address;  // as in `peers`; empty in a group of one
   bool voter = true;
-  LogIndex match;                              // leader only
+  LogIndex match;                              // last entry it is known to have; leader only
   std::optional<absl::Duration> last_contact;  // leader only; none: never heard from
 };
 
+// Of one moment, as this node sees it.
 struct ClusterStatus {
   NodeId node_id;
   Role role = Role::kFollower;
@@ -31,9 +32,9 @@ struct ClusterStatus {
   Term term;
   LogIndex commit_index;
   LogIndex applied_index;
-  LogIndex first_index;
+  LogIndex first_index;  // of the log on this node; what came before is in the tables alone
   LogIndex last_index;
-  uint64_t log_bytes = 0;
+  uint64_t log_bytes = 0;   // that cannot be cut yet; beyond 2 GiB writes are refused
   // Since this node started: snapshots that peers have installed, that came to nothing on their
   // way to a peer, and that were installed here.
   uint64_t snapshots_sent = 0;

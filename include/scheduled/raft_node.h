@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -28,21 +29,32 @@ namespace scheduled {
 
 struct RaftOptions {
   // --- What it does ---------------------------------------------------------------------------
-  std::string data_dir;  // created if missing
+  std::string data_dir;  // created if missing, in a parent that exists
   NodeId node_id{"n1"};
-  std::map<NodeId, std::string> peers;  // all voters with addresses; empty: a group of one
-  LogSink log;
+  // All voters with their addresses, this node among them, at most 15. Empty: a group of one.
+  std::map<NodeId, std::string> peers;
+  LogSink log;  // null: nowhere
 
   // --- How fast it does it --------------------------------------------------------------------
+  // The leader's. Shorter finds a dead follower sooner, and costs a frame a peer each time.
   absl::Duration heartbeat_interval = absl::Milliseconds(50);
-  absl::Duration election_timeout = absl::Milliseconds(300);  // one to two of these, randomized
-  absl::Duration lease = absl::Milliseconds(250);             // less than election_timeout
-  size_t max_entry_bytes = 4 << 20;                           // a larger command is refused
-  size_t max_batch_bytes = 1 << 20;  // commands that are packed into one entry
+  // An election begins between one and two of these after the last heartbeat.
+  absl::Duration election_timeout = absl::Milliseconds(300);
+  // How long a leader may act alone after a majority has heard it; less than election_timeout, the
+  // difference being what clocks may drift apart in that time.
+  absl::Duration lease = absl::Milliseconds(250);
+  // A larger command is refused with kInvalidArgument. 1 KiB to 4 MiB.
+  size_t max_entry_bytes = 4 << 20;
+  // Commands that wait together become one entry, up to this size and number. 1 KiB to
+  // max_entry_bytes; at least 1.
+  size_t max_batch_bytes = 1 << 20;
   int max_batch_commands = 1024;
-  size_t max_unapplied_bytes = 64 << 20;  // beyond it Propose answers kResourceExhausted
-  uint64_t max_log_bytes = uint64_t{2}
-                           << 30;  // log that cannot be cut; beyond it kResourceExhausted
+  // Proposed and not applied yet; beyond it Propose answers kResourceExhausted. At least
+  // max_entry_bytes: this is the memory that a burst may take.
+  size_t max_unapplied_bytes = 64 << 20;
+  // Log that cannot be cut because a member lacks it; beyond it Propose answers kResourceExhausted
+  // until that member is back. At least max_unapplied_bytes: this is the disk that it may take.
+  uint64_t max_log_bytes = uint64_t{2} << 30;
   // A log that is longer is cut to its tail, whoever lags behind it: they get a snapshot. More
   // costs disk and spares snapshots. In bytes, and if set, in entries (an eighth of which stays).
   // At most max_log_bytes; at least 16.
@@ -59,6 +71,7 @@ struct RaftOptions {
   // Without progress; then the transfer is dropped and begun anew.
   absl::Duration snapshot_patience = absl::Minutes(10);
 
+  // Names field, value and bound of the first thing that is wrong; kInvalidArgument.
   absl::Status Validate() const;
 };
 
@@ -79,6 +92,19 @@ struct ProposeOptions {
   // In an entry of its own, which is the only one in its call of Apply: for a command that needs to
   // see all that was applied before it as committed, and nothing of what comes after.
   bool alone = false;
+};
+
+enum class MemberChangeKind : uint8_t {
+  kAddVoter = 1,    // as a learner first; votes by itself once it has caught up
+  kAddLearner = 2,  // gets everything, and counts for nothing
+  kRemove = 3,
+  kReplace = 4,  // kAddVoter, and `replaces` leaves in the step of the promotion
+};
+struct MemberChange {
+  MemberChangeKind kind = MemberChangeKind::kAddVoter;
+  NodeId id;
+  std::string address;  // not for kRemove
+  NodeId replaces;      // kReplace alone
 };
 
 struct RaftParts;  // internal: runtime, log store and ports that a simulator replaces
@@ -118,11 +144,27 @@ class RaftNode {
   // under way. kDeadlineExceeded: the target did not catch up; this node still leads.
   void Transfer(std::optional<NodeId> to, Completion<absl::Status> done);
 
+  // Changes the members, all of `changes` in one step, by joint consensus (section 6 of the paper).
+  // OK once the change has begun for good: what it goes on to do (a new voter is promoted, a joint
+  // phase is left, a leader that is removed hands over) happens by itself, whoever leads, and shows
+  // in status(). A node that is to be added is opened on an empty directory with `peers` that name
+  // it and the members; it gets all else from the leader. Later it may be opened with any peers, or
+  // none: what the log says of the members counts.
+  //   kUnavailable: this node does not lead, or another change is under way; try again.
+  //   kInvalidArgument: the change makes no sense, or changes nothing. kUnknown: as Propose.
+  void ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Status> done);
+
+  // For a state machine's owner that finds its data damaged or unreadable: the node stops, as after
+  // an error of its own disk. It leads no more, answers nothing but kUnavailable, and says why in
+  // status().failure.
+  void Fail(const absl::Status& why);
+
+  // Thread-safe, never waits.
   ClusterStatus status() const;
   // True while this node is the leader and its lease says that no other can be: exact at the time
   // of the call, for whoever acts at once. Thread-safe, cheap.
   bool HasLease() const;
-  // Called on the completions lane, in order. Set before anything else is called.
+  // Called on the completions lane, in order; must not block. Set before anything else is called.
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
 
   // Frames of FrameClass::kApplication, to and from the peers' own applications. The handler is

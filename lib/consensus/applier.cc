@@ -303,6 +303,11 @@ void Applier::AnswerProposals(std::vector<std::string> answers) {
     // applied.
     if (auto at = proposals_.find({entry.index, entry.term}); at != proposals_.end()) {
       Registered& proposal = at->second;
+      if (entry.kind == raft::EntryKind::kConfiguration) {
+        outcomes.emplace_back(std::move(proposal.waiting.front()), Applied{entry.index, 0, ""});
+        proposals_.erase(at);
+        continue;
+      }
       SCHEDULED_ASSERT(proposal.waiting.size() == end - next, "each command has one proposer");
       for (size_t i = next; i < end; ++i) {
         outcomes.emplace_back(

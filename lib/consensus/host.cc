@@ -149,10 +149,7 @@ Host::~Host() {
   failed_ = true;
   const absl::Status why = absl::UnavailableError("this node is stopping");
   Refuse(proposals_.Close(why), why);
-  for (Inbox* inbox : {&inbox_, &taken_}) {
-    for (BarrierDone& done : inbox->barriers) Complete(std::move(done), why);
-    for (TransferRequest& transfer : inbox->transfers) Complete(std::move(transfer.done), why);
-  }
+  for (Inbox* inbox : {&inbox_, &taken_}) Complete(*inbox, why);
   for (auto& [id, waiting] : reading_) {
     for (BarrierDone& done : waiting) Complete(std::move(done), why);
   }
@@ -183,6 +180,13 @@ void Host::Complete(Completion<absl::Status> done, absl::Status outcome) {
   parts_.completions->Post([done = std::move(done), outcome = std::move(outcome)]() mutable {
     std::move(done)(std::move(outcome));
   });
+}
+
+// All that waits in an inbox.
+void Host::Complete(Inbox& inbox, const absl::Status& why) {
+  for (BarrierDone& done : inbox.barriers) Complete(std::move(done), why);
+  for (TransferRequest& transfer : inbox.transfers) Complete(std::move(transfer.done), why);
+  for (MembersRequest& members : inbox.members) Complete(std::move(members.done), why);
 }
 
 void Host::Refuse(std::vector<PackedProposal> proposals, const absl::Status& why) {
@@ -240,6 +244,10 @@ void Host::Barrier(BarrierDone done) {
 
 void Host::Transfer(std::optional<NodeId> to, Completion<absl::Status> done) {
   Leave([&](Inbox& inbox) { inbox.transfers.push_back({std::move(to), std::move(done)}); });
+}
+
+void Host::ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Status> done) {
+  Leave([&](Inbox& inbox) { inbox.members.push_back({std::move(changes), std::move(done)}); });
 }
 
 bool Host::HasLease() const { return !failed_ && clock_.MonoNow().nanos < lease_until_.load(); }

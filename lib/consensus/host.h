@@ -48,6 +48,9 @@ class Host {
   void Propose(std::string command, ProposeDone done, ProposeOptions options);
   void Barrier(BarrierDone done);
   void Transfer(std::optional<NodeId> to, Completion<absl::Status> done);
+  void ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Status> done);
+  // Stops for good; any thread. The first reason stays.
+  void Fail(const absl::Status& why);
   ClusterStatus status() const;
   bool HasLease() const;
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
@@ -69,6 +72,10 @@ class Host {
   };
   struct TransferRequest {
     std::optional<NodeId> to;
+    Completion<absl::Status> done;
+  };
+  struct MembersRequest {
+    std::vector<MemberChange> changes;
     Completion<absl::Status> done;
   };
   struct Piece {  // of a snapshot
@@ -95,6 +102,7 @@ class Host {
     std::vector<raft::EntriesRead> reads;
     std::vector<BarrierDone> barriers;
     std::vector<TransferRequest> transfers;
+    std::vector<MembersRequest> members;
     std::vector<raft::Event> events;  // of the host's own parts
     std::vector<Piece> pieces;
     InstallStep install = InstallStep::kNone;
@@ -103,7 +111,6 @@ class Host {
   Host(RaftOptions options, RaftParts parts, Recovery recovery);
 
   // host.cc: the frame around it.
-  void Fail(const absl::Status& why);
   void Wake();
   // Puts something into the inbox and wakes the raft lane.
   template <typename F>
@@ -131,6 +138,7 @@ class Host {
   absl::Status LimitsAllow(size_t command_bytes) const;
   void Refuse(std::vector<PackedProposal> proposals, const absl::Status& why);
   void Complete(Completion<absl::Status> done, absl::Status outcome);
+  void Complete(Inbox& inbox, const absl::Status& why);
   bool HearsQuorum(const raft::Status& core, MonoTime now) const;
 
   // host_pump.cc: events into the core.
@@ -140,6 +148,7 @@ class Host {
   void StepProposals(MonoTime now);
   void StepBarriers(MonoTime now);
   void StepTransfers(MonoTime now);
+  void StepMembers(MonoTime now);
   void StepMessages(MonoTime now);
   void StepOffers(MonoTime now);
   void ShutDown();

@@ -14,6 +14,20 @@ namespace {
 // sooner durable. An entry that is full does not wait.
 constexpr uint64_t kWritesUnderWay = 2;
 
+raft::MemberChangeKind ToCore(MemberChangeKind kind) {
+  switch (kind) {
+    case MemberChangeKind::kAddVoter:
+      return raft::MemberChangeKind::kAddVoter;
+    case MemberChangeKind::kAddLearner:
+      return raft::MemberChangeKind::kAddLearner;
+    case MemberChangeKind::kRemove:
+      return raft::MemberChangeKind::kRemove;
+    case MemberChangeKind::kReplace:
+      return raft::MemberChangeKind::kReplace;
+  }
+  return raft::MemberChangeKind::kRemove;
+}
+
 }  // namespace
 
 void Host::Pump() {
@@ -43,6 +57,7 @@ raft::Effects* Host::StepCore(MonoTime now) {
   StepArrivals(now);
   StepBarriers(now);
   StepTransfers(now);
+  StepMembers(now);
   StepProposals(now);
   if (now >= deadline_) core_->Step(now, raft::Deadline{});
   return &core_->Drain();
@@ -74,6 +89,15 @@ void Host::StepMessages(MonoTime now) {
   for (raft::Message& message : taken_.messages) {
     if (const auto* reply = std::get_if<raft::SnapshotReply>(&message.body)) {
       snapshot_replies_.emplace_back(message.from, *reply);
+    }
+    // What is committed is kept in memory until it is applied: a node that applies slowly takes no
+    // more, and learns of commits alone, until it has. The leader finds out where to go on.
+    if (auto* append = std::get_if<raft::AppendRequest>(&message.body);
+        append != nullptr && !append->entries.empty() &&
+        core_->unapplied_bytes() > options_.max_unapplied_bytes) {
+      Probe("consensus.applies-slowly");
+      append->entries.clear();
+      append->quiet = true;
     }
     core_->Step(now, std::move(message));
   }
@@ -109,6 +133,30 @@ void Host::StepTransfers(MonoTime now) {
   taken_.transfers.clear();
 }
 
+// A change is answered like a command: once its entry is applied, or as what became of it.
+void Host::StepMembers(MonoTime now) {
+  for (MembersRequest& request : taken_.members) {
+    const raft::Configuration current = core_->status().configuration;
+    last_proposal_ = last_proposal_.Next();
+    raft::ChangeMembers event{last_proposal_, {}};
+    for (const MemberChange& change : request.changes) {
+      raft::MemberChange& step = event.changes.emplace_back();
+      step.kind = ToCore(change.kind);
+      step.member = {change.id, change.address, raft::DiskId()};
+      step.replaces = change.replaces;
+      if (const raft::Member* known = current.Find(change.id)) step.member.disk = known->disk;
+    }
+    PackedProposal proposal;
+    proposal.waiting.push_back(
+        [done = std::move(request.done)](const absl::StatusOr<Applied>& applied) mutable {
+          std::move(done)(applied.status());
+        });
+    proposing_.emplace(last_proposal_, std::move(proposal));
+    core_->Step(now, std::move(event));
+  }
+  taken_.members.clear();
+}
+
 void Host::ArmTimer(MonoTime next) {
   deadline_ = next;
   // A timer that fires too soon arms the next; so it need not move with each heartbeat.
@@ -132,8 +180,7 @@ void Host::ShutDown() {
     std::swap(taken_, inbox_);
   }
   Refuse(proposals_.Close(why), why);
-  for (BarrierDone& done : taken_.barriers) Complete(std::move(done), why);
-  for (TransferRequest& transfer : taken_.transfers) Complete(std::move(transfer.done), why);
+  Complete(taken_, why);
   taken_ = Inbox();
   for (auto& [id, waiting] : std::exchange(reading_, {})) {
     for (BarrierDone& done : waiting) Complete(std::move(done), why);
@@ -141,6 +188,7 @@ void Host::ShutDown() {
   for (auto& [id, done] : std::exchange(transferring_, {})) Complete(std::move(done), why);
   if (std::exchange(shut_, true)) return;
   held_.clear();
+  snapshots_.StopSending();
   applier_.Shut(why);
   applier_.Kick();
   TellRole({Role::kFollower, core_->term(), NodeId()});

@@ -25,12 +25,14 @@ absl::StatusOr<std::unique_ptr<OwnedParts>> OwnedParts::Open(
                           {.must_exist = owned->directory_->cluster_id().has_value()});
   if (!log.ok()) return log.status();
   owned->log_store_ = *std::move(log);
+  owned->snapshots_ = std::make_unique<DirectorySnapshotFiles>(owned->directory_->snapshots_dir());
   owned->state_machine_ = std::move(state_machine);
   owned->transport_ = std::move(transport);
   owned->raft_ = runtime.NewLane("raft");
   owned->log_ = runtime.NewLane("log");
   owned->apply_ = runtime.NewLane("apply");
   owned->completions_ = runtime.NewLane("completions");
+  owned->files_ = runtime.NewLane("snapshots");
   return owned;
 }
 
@@ -42,7 +44,8 @@ OwnedParts::~OwnedParts() {
     runtime_.Wake();
   });
   runtime_.Await([&ran] { return ran.load(); });
-  for (Lane* lane : {raft_.get(), log_.get(), apply_.get(), completions_.get()}) lane->Stop();
+  for (Lane* lane : {raft_.get(), log_.get(), apply_.get(), completions_.get(), files_.get()})
+    lane->Stop();
   // A store that has failed refuses the mark, as it should; the next start looks closer then.
   log_store_->MarkCleanStop().IgnoreError();
 }
@@ -56,6 +59,8 @@ RaftParts OwnedParts::parts() {
           .log = log_.get(),
           .apply = apply_.get(),
           .completions = completions_.get(),
+          .files = files_.get(),
+          .snapshots = snapshots_.get(),
           .disk = raft::DiskId(Checksum64(directory_->disk_id().ToBytes())),
           .on_cluster_id = [this](const std::string& id) {
             Uuid cluster;

@@ -9,6 +9,7 @@
 #include "base/thread_runtime.h"
 #include "consensus/raft_parts.h"
 #include "storage/data_directory.h"
+#include "storage/directory_snapshot_files.h"
 #include "storage/rocks_log_store.h"
 
 namespace scheduled {
@@ -31,12 +32,14 @@ class OwnedParts {
   std::unique_ptr<DataDirectory> directory_;
   RocksResources resources_;
   std::unique_ptr<RocksLogStore> log_store_;
+  std::unique_ptr<DirectorySnapshotFiles> snapshots_;
   std::unique_ptr<StateMachine> state_machine_;
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Lane> raft_;
   std::unique_ptr<Lane> log_;
   std::unique_ptr<Lane> apply_;
   std::unique_ptr<Lane> completions_;
+  std::unique_ptr<Lane> files_;
 };
 
 }  // namespace scheduled

@@ -46,6 +46,10 @@ void RaftNode::Barrier(Completion<absl::Status> done) { impl_->host->Barrier(std
 void RaftNode::Transfer(std::optional<NodeId> to, Completion<absl::Status> done) {
   impl_->host->Transfer(std::move(to), std::move(done));
 }
+void RaftNode::ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Status> done) {
+  impl_->host->ChangeMembers(std::move(changes), std::move(done));
+}
+void RaftNode::Fail(const absl::Status& why) { impl_->host->Fail(why); }
 ClusterStatus RaftNode::status() const { return impl_->host->status(); }
 bool RaftNode::HasLease() const { return impl_->host->HasLease(); }
 void RaftNode::OnRoleChange(std::function<void(const RoleChange&)> observer) {

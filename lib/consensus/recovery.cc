@@ -30,28 +30,6 @@ std::optional<Term> TermIn(const LogState& log, LogIndex index) {
   return term;
 }
 
-absl::Status CheckApplied(const LogState& log, AppliedPosition applied) {
-  if (applied.index > log.last) {
-    return DataLoss(fmt::format(
-        "the log ends at entry {}, and the state has applied entry {}: the log lost its tail",
-        log.last.value, applied.index.value));
-  }
-  if (applied.index < log.before_first.index) {
-    return DataLoss(fmt::format(
-        "the log begins behind entry {}, and the state has applied entry {} only: what is between "
-        "is lost",
-        log.before_first.index.value, applied.index.value));
-  }
-  const std::optional<Term> term = TermIn(log, applied.index);
-  if (term != applied.term) {
-    return DataLoss(fmt::format(
-        "the state has applied entry {} of term {}, and the log has another entry there: the two "
-        "do not belong together",
-        applied.index.value, applied.term.value));
-  }
-  return absl::OkStatus();
-}
-
 // Older entries' sizes are not known without reading all of them: the first ones stand for all.
 absl::StatusOr<LogSizes> EstimateSizes(LogStore& store, GroupId group, const LogState& log) {
   LogSizes sizes;
@@ -81,11 +59,37 @@ raft::Recovered ToRecovered(const LogState& log, const Ledger& ledger, AppliedPo
   return recovered;
 }
 
+bool IsGroupOfOne(const RaftOptions& options) { return options.peers.size() <= 1; }
+
+}  // namespace
+
+absl::Status CheckApplied(const LogState& log, AppliedPosition applied) {
+  if (applied.index > log.last) {
+    return DataLoss(fmt::format(
+        "the log ends at entry {}, and the state has applied entry {}: the log lost its tail",
+        log.last.value, applied.index.value));
+  }
+  if (applied.index < log.before_first.index) {
+    return DataLoss(fmt::format(
+        "the log begins behind entry {}, and the state has applied entry {} only: what is between "
+        "is lost",
+        log.before_first.index.value, applied.index.value));
+  }
+  const std::optional<Term> term = TermIn(log, applied.index);
+  if (term != applied.term) {
+    return DataLoss(fmt::format(
+        "the state has applied entry {} of term {}, and the log has another entry there: the two "
+        "do not belong together",
+        applied.index.value, applied.term.value));
+  }
+  return absl::OkStatus();
+}
+
 // A crash in the middle of an install leaves either the old tables, and all is as before, or the
 // new ones before the log begins anew behind them: then that is done now. Only the very position
 // that was said before may be ahead of the log. One that the log has reached in the usual way since
 // is none: entries behind it may have been promised.
-absl::Status EndInstall(const RaftParts& parts, AppliedPosition applied, Ledger* ledger,
+absl::Status EndInstall(LogStore* store, GroupId group, AppliedPosition applied, Ledger* ledger,
                         LogState* log) {
   const LogPosition at{applied.index, applied.term};
   if (log->installing != at || TermIn(*log, at.index) == at.term) return absl::OkStatus();
@@ -95,17 +99,13 @@ absl::Status EndInstall(const RaftParts& parts, AppliedPosition applied, Ledger*
   }
   Probe("consensus.install-ended-at-start");
   LogWrite reset;
-  reset.group = parts.group;
+  reset.group = group;
   reset.reset_to = at;
   const LogWrite writes[] = {ledger->RecordInstalled(), reset};
-  if (absl::Status written = parts.log_store->Write(writes); !written.ok()) return written;
+  if (absl::Status written = store->Write(writes); !written.ok()) return written;
   ApplyWrite(*log, reset);
   return absl::OkStatus();
 }
-
-bool IsGroupOfOne(const RaftOptions& options) { return options.peers.size() <= 1; }
-
-}  // namespace
 
 LogWrite ToLogWrite(GroupId group, raft::Persist persist) {
   LogWrite write;
@@ -158,7 +158,9 @@ absl::StatusOr<Recovery> Recover(const RaftOptions& options, const RaftParts& pa
   absl::StatusOr<LogIndex> flushed = parts.state_machine->Durable();
   if (!flushed.ok()) return flushed.status();
   const AppliedPosition applied = parts.state_machine->applied();
-  if (absl::Status ended = EndInstall(parts, applied, &*ledger, &*log); !ended.ok()) return ended;
+  if (absl::Status ended = EndInstall(parts.log_store, parts.group, applied, &*ledger, &*log);
+      !ended.ok())
+    return ended;
   if (absl::Status fits = CheckApplied(*log, applied); !fits.ok()) return fits;
   if (!ledger->node().empty() && ledger->node() != options.node_id) {
     return absl::FailedPreconditionError("this data belongs to node '" + ledger->node().value +
@@ -166,8 +168,13 @@ absl::StatusOr<Recovery> Recover(const RaftOptions& options, const RaftParts& pa
   }
   const std::vector<raft::ConfigurationAt> configurations = ledger->configurations();
   if (!configurations.empty()) {
-    absl::Status fits =
-        CheckMembers(options.node_id, options.peers, configurations.back().configuration);
+    // Once the members were changed, what the log says of them counts, and not what is given. That
+    // holds for a node that was added to a founded group, and has not come to that entry yet, too.
+    const bool is_founding = configurations.back().index <= LogIndex(1) &&
+                             configurations.back().configuration.IsMember(options.node_id);
+    absl::Status fits = is_founding ? CheckMembers(options.node_id, options.peers,
+                                                   configurations.back().configuration)
+                                    : absl::OkStatus();
     if (!fits.ok()) return fits;
     if (parts.transport == nullptr && configurations.back().configuration.Ids().size() > 1) {
       return absl::InvalidArgumentError("a group of several needs a transport");

@@ -33,6 +33,12 @@ raft::Recovered Found(const NodeId& self, std::string cluster_id,
 // The 16 bytes of a random UUID.
 std::string NewClusterId(Runtime& runtime);
 
+// DATA_LOSS: the state is not of this log.
+absl::Status CheckApplied(const LogState& log, AppliedPosition applied);
+// Does what a crash kept an install from doing last, if one did.
+absl::Status EndInstall(LogStore* store, GroupId group, AppliedPosition applied, Ledger* ledger,
+                        LogState* log);
+
 LogWrite ToLogWrite(GroupId group, raft::Persist persist);
 
 }  // namespace scheduled

@@ -174,8 +174,6 @@ LogIndex Snapshots::Hold(const raft::Status& core, const LogSizes& sizes) {
     if (sending.ended) continue;
     if (behind(sending.hold) > std::max(limits_.log_bytes, sending.bytes)) {
       FailSending(peer, sending.id, "too much was written to the log meanwhile");
-    } else if (sending.out && sending.out->IsGivenUp(now())) {
-      FailSending(peer, sending.id, "it made no progress");
     } else {
       hold = std::min(hold, sending.hold);
     }
@@ -205,6 +203,10 @@ void Snapshots::WorkSending(Term term) {
   const std::string cluster_id = events_.cluster_id();
   for (auto& [peer, sending] : sending_) {
     if (!sending.out) continue;
+    if (sending.out->IsGivenUp(now())) {
+      FailSending(peer, sending.id, "it made no progress");
+      continue;
+    }
     if (sending.out->TakeOffer(now())) {
       events_.send(peer, FrameClass::kBulk, EnvelopeKind::kSnapshotOffer, cluster_id,
                    EncodeSnapshotOffer({term, parts_.raft.disk}, sending.out->manifest()));

@@ -70,7 +70,8 @@ class Machine : public StateMachine {
 
   absl::StatusOr<std::vector<std::string>> Apply(std::span<const Command> commands,
                                                  AppliedPosition through) override {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    opened_.wait(lock, [this] { return !held_; });
     if (fail_apply_) return absl::DataLossError("the tables are damaged");
     std::vector<std::string> answers;
     for (const Command& command : commands) {
@@ -189,6 +190,12 @@ class Machine : public StateMachine {
     std::lock_guard lock(mutex_);
     return flushes_;
   }
+  // Holds Apply up, or lets it go on. Not in virtual time.
+  void HoldApply(bool hold) {
+    std::lock_guard lock(mutex_);
+    held_ = hold;
+    opened_.notify_all();
+  }
   void FailApply() {
     std::lock_guard lock(mutex_);
     fail_apply_ = true;
@@ -207,6 +214,8 @@ class Machine : public StateMachine {
   int installs_ = 0;
   int refuse_installs_ = 0;
   bool fail_apply_ = false;
+  bool held_ = false;
+  std::condition_variable opened_;
 };
 
 }  // namespace scheduled::testing

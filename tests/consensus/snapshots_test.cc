@@ -73,5 +73,217 @@ TEMPLATE_TEST_CASE("a member that was away longer than the log reaches back gets
   }));
 }
 
+TEMPLATE_TEST_CASE("a transfer goes on where it was when the network comes back", "", ThreadWorld,
+                   VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  world.options.snapshot_bytes_per_second = 8 << 20;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  // Several pieces, and a log that is cut again and again meanwhile.
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE(world.Propose(leader, std::string(1 << 20, 'y')).ok());
+  }
+  WriteUntilCut(world, leader, leader->status().last_index);
+  world.Start(away, kNames);
+  REQUIRE(world.Until([&] { return world.disk(away).snapshots.directories() > 0; }));
+  for (int i = 0; i < 3; ++i) {
+    world.Cut(NameOf(leader), away, true);
+    for (int j = 0; j < 50; ++j) REQUIRE(world.Propose(leader, std::string(2000, 'x')).ok());
+    world.Cut(NameOf(leader), away, false);
+    REQUIRE(world.Propose(leader, "on").ok());
+  }
+  Node* now = world.WaitForLeader(kNames);
+  REQUIRE(now != nullptr);
+  REQUIRE(IsLevel(world, away, *now));
+}
+
+TEMPLATE_TEST_CASE("a snapshot that is damaged is dropped, and the next one is taken", "",
+                   ThreadWorld, VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  WriteUntilCut(world, leader, leader->status().last_index);
+  Node& back = world.Start(away, kNames);
+  back.machine().RefuseInstalls(1);
+  REQUIRE(IsLevel(world, away, leader));
+  CHECK(back.machine().installs() == 1);
+  REQUIRE(world.Until([&] { return leader->status().snapshots_sent == 1; }));
+  CHECK(leader->status().snapshots_dropped == 1);
+}
+
+TEMPLATE_TEST_CASE("a node that crashes at any write of an install ends it at its next start", "",
+                   VirtualWorld) {
+  for (int crash_at = 1; crash_at <= 8; ++crash_at) {
+    TestType world;
+    CutSoon(world);
+    Node& leader = StartGroup(world);
+    const std::string away = FollowerOf(leader);
+    world.Crash(away);
+    WriteUntilCut(world, leader, leader->status().last_index);
+    int writes = 0;
+    bool crash = false;
+    world.on_write = [&](const std::string& name) {
+      if (name == away && ++writes == crash_at) crash = true;
+    };
+    world.Start(away, kNames);
+    REQUIRE(world.Until([&] {
+      return crash || world.node(away)->status().applied_index == leader->status().last_index;
+    }));
+    if (!crash) {
+      REQUIRE(crash_at > 2);  // the announcement and the new beginning at least
+      return;
+    }
+    world.Crash(away);
+    world.on_write = nullptr;
+    world.Start(away, kNames);
+    REQUIRE(IsLevel(world, away, leader));
+    world.Crash(away);
+    world.Start(away, kNames);
+    REQUIRE(IsLevel(world, away, leader));
+    CHECK(world.node(away)->status().failure.empty());
+  }
+}
+
+TEST_CASE("a crash at any step of the loop during an install leaves a node that goes on") {
+  // Between any two tasks of any lane: the steps of an install among them.
+  for (int after = 0; after < 400; after += 7) {
+    VirtualWorld world(static_cast<uint64_t>(after) + 1);
+    CutSoon(world);
+    world.extra_lanes = true;
+    Node& leader = StartGroup(world);
+    const std::string away = FollowerOf(leader);
+    world.Crash(away);
+    WriteUntilCut(world, leader, leader->status().last_index);
+    world.Start(away, kNames);
+    REQUIRE(world.Until([&] { return world.disk(away).snapshots.directories() > 0; }));
+    for (int i = 0; i < after; ++i) world.loop().RunOne();
+    world.Crash(away);
+    world.Start(away, kNames);
+    REQUIRE(IsLevel(world, away, leader));
+    CHECK(world.node(away)->status().failure.empty());
+  }
+}
+
+TEMPLATE_TEST_CASE("a leader that is replaced in the middle of a transfer leaves nothing behind",
+                   "", ThreadWorld, VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  world.options.snapshot_bytes_per_second = 2 << 20;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(world.Propose(leader, std::string(1 << 20, 'y')).ok());
+  }
+  WriteUntilCut(world, leader, leader->status().last_index);
+  world.Start(away, kNames);
+  REQUIRE(world.Until([&] { return world.disk(away).snapshots.directories() > 0; }));
+  REQUIRE(world.Wait(leader.Transfer(std::nullopt)).ok());
+  Node* next = world.WaitForLeader(kNames);
+  REQUIRE(next != nullptr);
+  REQUIRE(world.Propose(*next, "on").ok());
+  REQUIRE(IsLevel(world, away, *next));
+  REQUIRE(world.Until([&] {
+    for (const std::string& name : kNames) {
+      if (world.disk(name).snapshots.directories() > 0) return false;
+    }
+    return true;
+  }));
+}
+
+TEMPLATE_TEST_CASE("a transfer that makes no progress is given up, and the log is cut behind it",
+                   "", VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  world.options.snapshot_patience = absl::Seconds(5);
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  WriteUntilCut(world, leader, leader->status().last_index);
+  world.snapshots = false;  // it answers, and takes no snapshot
+  world.Start(away, kNames);
+  REQUIRE(world.Until([&] { return leader->status().snapshots_dropped > 0; }));
+  WriteUntilCut(world, leader, leader->status().last_index);
+}
+
+TEMPLATE_TEST_CASE("a transfer holds no more of the log than it may", "", VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  world.options.snapshot_log_bytes = 256 << 10;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  WriteUntilCut(world, leader, leader->status().last_index);
+  world.snapshots = false;
+  world.Start(away, kNames);
+  REQUIRE(world.Until([&] { return world.disk(NameOf(leader)).snapshots.directories() > 0; }));
+  const LogIndex held = leader->status().last_index;
+  uint64_t most = 0;
+  while (leader->status().first_index <= held.Next()) {
+    REQUIRE(world.Propose(leader, std::string(10'000, 'z')).ok());
+    most = std::max(most, leader->status().log_bytes);
+    REQUIRE(most < (2 << 20));
+  }
+  // Without a transfer it would have been cut at 64 KiB.
+  CHECK(most > (200 << 10));
+}
+
+TEST_CASE("a follower that applies slowly takes a bounded part of the log into memory") {
+  ThreadWorld world;
+  world.options.max_entry_bytes = 1 << 20;
+  world.options.max_unapplied_bytes = 2 << 20;
+  Node& leader = StartGroup(world);
+  const std::string slow = FollowerOf(leader);
+  Node& follower = world.node(slow);
+  REQUIRE(world.Propose(leader, "first").ok());
+  REQUIRE(IsLevel(world, slow, leader));
+  follower.machine().HoldApply(true);
+  for (int i = 0; i < 40; ++i) REQUIRE(world.Propose(leader, std::string(500'000, 'x')).ok());
+  // 2 MiB are the bound, and one append may go beyond it.
+  CHECK(follower->status().last_index.value + 30 < leader->status().last_index.value);
+  follower.machine().HoldApply(false);
+  REQUIRE(IsLevel(world, slow, leader));
+}
+
+TEMPLATE_TEST_CASE("a member is added to a group of one by a snapshot, and votes then", "",
+                   ThreadWorld, VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  world.networked = true;
+  Node& first = world.Start("a");
+  REQUIRE(world.Until([&] { return first->HasLease(); }));
+  WriteUntilCut(world, first, first->status().last_index);
+  Node& second = world.Start("b", {"a", "b"});
+  REQUIRE(
+      world.Wait(first.ChangeMembers({{MemberChangeKind::kAddVoter, NodeId("b"), "b", {}}})).ok());
+  REQUIRE(IsLevel(world, "b", first));
+  CHECK(second.machine().installs() == 1);
+  REQUIRE(world.Until([&] {
+    const ClusterStatus status = first->status();
+    return status.members.size() == 2 && status.members[1].voter;
+  }));
+  REQUIRE(world.Until([&] {
+    return world.Wait(first.ChangeMembers({{MemberChangeKind::kRemove, NodeId("x"), "", {}}}))
+               .code() == absl::StatusCode::kInvalidArgument;
+  }));
+  CHECK(
+      world.Wait(second.ChangeMembers({{MemberChangeKind::kRemove, NodeId("a"), "", {}}})).code() ==
+      absl::StatusCode::kUnavailable);
+
+  // Both restart, with and without their peers given.
+  world.Crash("a");
+  world.Crash("b");
+  world.Start("a");
+  world.Start("b", {"a", "b"});
+  Node* leader = world.WaitForLeader({"a", "b"});
+  REQUIRE(leader != nullptr);
+  REQUIRE(world.Propose(*leader, "on").ok());
+  REQUIRE(IsLevel(world, "b", world.node("a")));
+}
+
 }  // namespace
 }  // namespace scheduled::testing

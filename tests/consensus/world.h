@@ -192,6 +192,15 @@ class Node {
     return outcome;
   }
 
+  StatusOutcome ChangeMembers(std::vector<MemberChange> changes) {
+    auto outcome = std::make_shared<Outcome<absl::Status>>();
+    node_->ChangeMembers(std::move(changes), [this, outcome](absl::Status status) {
+      outcome->Set(std::move(status));
+      signal_.Notify();
+    });
+    return outcome;
+  }
+
   RaftNode* operator->() { return node_.get(); }
   bool running() const { return node_ != nullptr; }
   const absl::Status& open_status() const { return status_; }
@@ -290,6 +299,7 @@ class World {
   RaftOptions options;
   std::function<void(const std::string& name)> on_write;
   bool extra_lanes = false;  // flush and files
+  bool networked = false;    // a group of one, too
   bool snapshots = true;
 
   virtual void Cut(const std::string& a, const std::string& b, bool cut) = 0;
@@ -429,7 +439,7 @@ inline Node& World::Start(const std::string& name, const std::vector<std::string
     parts.disk_id = raft::DiskId(std::hash<std::string>()(name) + disk_generation_[name]);
   }
   parts.runtime = &RuntimeOf(name);
-  if (!names.empty()) parts.transport = NewTransport(name);
+  if (!names.empty() || networked) parts.transport = NewTransport(name);
   parts.disk = &disk(name);
   parts.signal = &signal_;
   parts.extra_lanes = extra_lanes;
