@@ -49,4 +49,8 @@ absl::Status RunContext::Extend(absl::Duration more) const {
   return control->Extend(more);
 }
 
+absl::Time RunContext::CurrentDeadline() const {
+  return control ? deadline + control->extended() : deadline;
+}
+
 }  // namespace scheduled

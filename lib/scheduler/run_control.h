@@ -16,7 +16,8 @@ namespace scheduled {
 // Thread-safe.
 class RunControl final : public RunContext::Control {
  public:
-  explicit RunControl(MonoTime deadline) : deadline_nanos_(deadline.nanos) {}
+  explicit RunControl(MonoTime deadline)
+      : first_deadline_(deadline), deadline_nanos_(deadline.nanos) {}
 
   bool cancelled() const override { return cancelled_.load(std::memory_order_acquire); }
 
@@ -26,6 +27,8 @@ class RunControl final : public RunContext::Control {
     deadline_nanos_.store((MonoTime{deadline_nanos_.load()} + more).nanos);
     return absl::OkStatus();
   }
+
+  absl::Duration extended() const override { return deadline() - first_deadline_; }
 
   void OnCancel(std::function<void()> callback) override {
     {
@@ -54,6 +57,7 @@ class RunControl final : public RunContext::Control {
   MonoTime deadline() const { return MonoTime{deadline_nanos_.load()}; }
 
  private:
+  const MonoTime first_deadline_;
   std::mutex mutex_;
   std::atomic<bool> cancelled_{false};
   std::atomic<int64_t> deadline_nanos_;

@@ -25,8 +25,15 @@ class FakeControl final : public RunContext::Control {
     std::lock_guard lock(mutex_);
     return cancelled_;
   }
-  absl::Status Extend(absl::Duration) override {
-    return cancelled() ? absl::FailedPreconditionError("cancelled") : absl::OkStatus();
+  absl::Status Extend(absl::Duration more) override {
+    if (cancelled()) return absl::FailedPreconditionError("cancelled");
+    std::lock_guard lock(mutex_);
+    extended_ += more;
+    return absl::OkStatus();
+  }
+  absl::Duration extended() const override {
+    std::lock_guard lock(mutex_);
+    return extended_;
   }
   void OnCancel(std::function<void()> callback) override {
     {
@@ -51,6 +58,7 @@ class FakeControl final : public RunContext::Control {
  private:
   mutable std::mutex mutex_;
   bool cancelled_ = false;
+  absl::Duration extended_;
   std::function<void()> callback_;
 };
 

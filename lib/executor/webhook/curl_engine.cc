@@ -116,11 +116,11 @@ CurlEngine::~CurlEngine() {
   curl_url_cleanup(url_);
 }
 
-void CurlEngine::Start(DeliveryId id, Request request, absl::Duration limit) {
+void CurlEngine::Start(DeliveryId id, Request request) {
   std::unique_ptr<Flight> flight = TakeFlight();
   flight->id = id;
   flight->request = std::move(request);
-  Prepare(*flight, limit);
+  Prepare(*flight);
   const CURLMcode code = curl_multi_add_handle(multi_, flight->easy);
   SCHEDULED_ASSERT(code == CURLM_OK, "a prepared handle can be added");
   const bool added = flights_.emplace(id, std::move(flight)).second;
@@ -227,7 +227,7 @@ std::unique_ptr<CurlEngine::Flight> CurlEngine::TakeFlight() {
   return flight;
 }
 
-void CurlEngine::Prepare(Flight& flight, absl::Duration limit) {
+void CurlEngine::Prepare(Flight& flight) {
   CURL* easy = flight.easy;
   Request& request = flight.request;
   Set(easy, CURLOPT_URL, request.url.c_str());
@@ -258,9 +258,6 @@ void CurlEngine::Prepare(Flight& flight, absl::Duration limit) {
   // With TLS a first answer tells whether one connection can carry all requests: worth waiting for.
   const bool tls = absl::StartsWithIgnoreCase(request.url, "https:");
   Set(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
-  const int64_t milliseconds = absl::ToInt64Milliseconds(absl::Ceil(limit, absl::Milliseconds(1)));
-  const bool unlimited = milliseconds > INT_MAX;
-  Set(easy, CURLOPT_TIMEOUT_MS, unlimited ? 0L : std::max<long>(1, milliseconds));
 }
 
 void CurlEngine::Recycle(std::unique_ptr<Flight> flight) {

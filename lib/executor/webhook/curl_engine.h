@@ -43,8 +43,9 @@ class CurlEngine {
   CurlEngine(const CurlEngine&) = delete;
   CurlEngine& operator=(const CurlEngine&) = delete;
 
-  // Begins a transfer; at most `limit` long. It ends in a Poll, never here.
-  void Start(DeliveryId id, Request request, absl::Duration limit);
+  // Begins a transfer, of any length: its time is the caller's to keep. It ends in a Poll, never
+  // here.
+  void Start(DeliveryId id, Request request);
   // Ends one at once: its connection is closed (or its stream reset), and Poll says nothing of it.
   // Precondition: it was started and did not end.
   void Abort(DeliveryId id);
@@ -61,7 +62,7 @@ class CurlEngine {
 
   absl::StatusOr<std::string> ParseHost(const std::string& url) const;
   std::unique_ptr<Flight> TakeFlight();
-  void Prepare(Flight& flight, absl::Duration limit);
+  void Prepare(Flight& flight);
   void Recycle(std::unique_ptr<Flight> flight);
   void Collect();
   void RunTimer();

@@ -27,6 +27,7 @@ RunResult Cancelled(bool sent) {
 RunResult TimeIsUp() {
   RunResult result(absl::DeadlineExceededError("no answer in time"));
   result.error_type = "timeout";
+  result.retryable = true;
   return result;
 }
 
@@ -89,10 +90,11 @@ void WebhookDelivery::Loop() {
     for (Inbox::Submission& submission : batch.runs) Admit(std::move(submission));
     for (const DeliveryId id : batch.cancels) Cancel(id);
     hosts_.Expire(clock_.MonoNow(), &work_);
+    EndOverdue();
     CarryOut();
-    const MonoTime expiry = hosts_.NextExpiry();
+    const MonoTime next = std::min(hosts_.NextExpiry(), NextDeadline());
     const absl::Duration wait =
-        expiry == MonoTime::Infinite() ? absl::InfiniteDuration() : expiry - clock_.MonoNow();
+        next == MonoTime::Infinite() ? absl::InfiniteDuration() : next - clock_.MonoNow();
     for (CurlEngine::Ended& ended : engine_.Poll(wait)) End(std::move(ended));
   }
   AnswerAll(std::move(batch.runs));
@@ -106,8 +108,8 @@ void WebhookDelivery::Admit(Inbox::Submission submission) {
 
   const MonoTime now = clock_.MonoNow();
   // A run that waited must have time left to be answered in.
-  const absl::Duration patience =
-      std::clamp((run.deadline - clock_.WallNow()) / 2, absl::ZeroDuration(), Hosts::kTurnWait);
+  const absl::Duration patience = std::clamp((run.CurrentDeadline() - clock_.WallNow()) / 2,
+                                             absl::ZeroDuration(), Hosts::kTurnWait);
   const DeliveryId id = last_id_ = last_id_.Next();
   deliveries_.emplace(id, Delivery{submission.run, std::move(submission.done), false});
   hosts_.Offer(*host, {id, now + patience}, now, &work_);
@@ -125,13 +127,41 @@ void WebhookDelivery::Cancel(DeliveryId id) {
     hosts_.Withdraw(id);
     return Answer(id, Cancelled(false));
   }
-  // The library may look at its watch before libcurl does; a host that hangs is a failure either
-  // way.
-  const bool time_is_up = clock_.WallNow() >= delivery.run->deadline;
-  engine_.Abort(id);
-  hosts_.Finish(id, time_is_up ? Verdict::kFailure : Verdict::kNone, clock_.MonoNow(), &work_);
-  Answer(id, time_is_up ? TimeIsUp() : Cancelled(true));
+  // The library may look at its watch before this does; a host that hangs is a failure either way.
+  const bool time_is_up = clock_.WallNow() >= delivery.run->CurrentDeadline();
+  CutOff(id, time_is_up ? Verdict::kFailure : Verdict::kNone,
+         time_is_up ? TimeIsUp() : Cancelled(true));
   CarryOut();
+}
+
+MonoTime WebhookDelivery::DeadlineOf(const Delivery& delivery) {
+  return delivery.deadline + (delivery.run->CurrentDeadline() - delivery.run->deadline);
+}
+
+MonoTime WebhookDelivery::NextDeadline() const {
+  return deadlines_.empty() ? MonoTime::Infinite() : deadlines_.begin()->first;
+}
+
+// Time is kept here and not by libcurl, whose limit cannot be moved once a transfer is under way.
+void WebhookDelivery::EndOverdue() {
+  const MonoTime now = clock_.MonoNow();
+  while (NextDeadline() <= now) {
+    const DeliveryId id = deadlines_.begin()->second;
+    Delivery& delivery = deliveries_.find(id)->second;
+    if (const MonoTime moved = DeadlineOf(delivery); moved > now) {
+      deadlines_.erase(deadlines_.begin());
+      delivery.next_look = moved;
+      deadlines_.emplace(moved, id);
+    } else {
+      CutOff(id, Verdict::kFailure, TimeIsUp());
+    }
+  }
+}
+
+void WebhookDelivery::CutOff(DeliveryId id, Verdict verdict, RunResult result) {
+  engine_.Abort(id);
+  hosts_.Finish(id, verdict, clock_.MonoNow(), &work_);
+  Answer(id, std::move(result));
 }
 
 // Does what hosts_ asked for, and what it asks for meanwhile.
@@ -153,7 +183,10 @@ void WebhookDelivery::Send(DeliveryId id) {
     return Answer(id, request.status());
   }
   delivery.sent = true;
-  engine_.Start(id, *std::move(request), std::max(run.deadline - now, absl::ZeroDuration()));
+  delivery.deadline = clock_.MonoNow() + (run.deadline - now);
+  delivery.next_look = DeadlineOf(delivery);
+  deadlines_.emplace(delivery.next_look, id);
+  engine_.Start(id, *std::move(request));
 }
 
 void WebhookDelivery::End(CurlEngine::Ended ended) {
@@ -180,6 +213,7 @@ void WebhookDelivery::Answer(DeliveryId id, RunResult result) {
   // The run lives until its Done was called.
   Delivery delivery = std::move(found->second);
   deliveries_.erase(found);
+  if (delivery.sent) deadlines_.erase({delivery.next_look, id});
   AnswerTaken(std::move(delivery.done), std::move(result));
 }
 

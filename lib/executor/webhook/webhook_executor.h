@@ -12,7 +12,9 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <utility>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "base/system_clock.h"
 #include "executor/webhook/curl_engine.h"
@@ -38,6 +40,9 @@ class WebhookDelivery final : public Executor {
     std::shared_ptr<const RunContext> run;
     Done done;
     bool sent = false;  // its transfer is under way; else it waits for its turn
+    // If sent. A wall clock that is set meanwhile does not move it; extensions come on top.
+    MonoTime deadline;
+    MonoTime next_look;  // its place in deadlines_
   };
 
   // The I/O thread.
@@ -46,6 +51,10 @@ class WebhookDelivery final : public Executor {
   void Cancel(DeliveryId id);
   void CarryOut();
   void Send(DeliveryId id);
+  static MonoTime DeadlineOf(const Delivery& delivery);
+  MonoTime NextDeadline() const;
+  void EndOverdue();
+  void CutOff(DeliveryId id, Verdict verdict, RunResult result);
   void End(CurlEngine::Ended ended);
   void AnswerAll(std::vector<Inbox::Submission> submissions);
   void Answer(DeliveryId id, RunResult result);
@@ -61,6 +70,8 @@ class WebhookDelivery final : public Executor {
   Hosts hosts_;
   Hosts::Work work_;  // asked for by hosts_, not yet done; empty between two events
   absl::flat_hash_map<DeliveryId, Delivery> deliveries_;
+  // When to look whether the time of what is under way is up: it may have been extended since.
+  absl::btree_set<std::pair<MonoTime, DeliveryId>> deadlines_;
   DeliveryId last_id_;
 
   // Runs that take room. Falls before a run is answered, since the answer may bring the next.

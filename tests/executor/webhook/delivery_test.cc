@@ -179,6 +179,31 @@ TEST_CASE("no answer in time is a timeout") {
   CHECK_FALSE(result.uncounted);
 }
 
+TEST_CASE("a request whose time was extended goes on until the later deadline") {
+  Receiver receiver, silent;
+  receiver.Always({.hold = true});
+  silent.Always({.hold = true});
+  auto executor = MakeExecutor();
+  Answers answers;
+  FakeRun run = To(receiver.Url());
+  run.context->deadline = absl::Now() + absl::Milliseconds(60);
+  FakeRun witness = To(silent.Url());
+  witness.context->deadline = run.context->deadline + absl::Milliseconds(60);
+  executor->Run(run.context, answers.For("extended"));
+  executor->Run(witness.context, answers.For("witness"));
+  REQUIRE(run.context->Extend(absl::Minutes(10)).ok());
+  // By now its first deadline has long passed.
+  CHECK(answers.Of("witness").error_type == "timeout");
+  CHECK(answers.count() == 1);
+  receiver.Release();
+  CHECK(answers.Of("extended").status.ok());
+
+  FakeRun brief = To(silent.Url());
+  brief.context->deadline = absl::Now();
+  REQUIRE(brief.context->Extend(absl::Milliseconds(50)).ok());
+  CHECK(Deliver(*executor, brief).error_type == "timeout");
+}
+
 TEST_CASE("a connection that breaks is a connection error") {
   Receiver receiver;
   auto executor = MakeExecutor({.breaker_failures = 0});

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "base/utf8.h"
 #include "executor/retry_policy.h"
 
@@ -128,11 +129,10 @@ TEST_CASE("no character is cut, wherever the limit falls") {
     CHECK(IsUtf8(cut));
   }
   // What is kept of the body is enough to finish the last character.
+  const std::string nearly(kRecordedBytes - 4, 'x');
   const std::string head =
-      (std::string(kRecordedBytes - 4, 'x') + "\xf0\x9f\x98\x80\xf0\x9f\x98\x80")
-          .substr(0, kKeptBytes);
-  CHECK(RecordableText(head, kRecordedBytes) ==
-        std::string(kRecordedBytes - 4, 'x') + "\xf0\x9f\x98\x80");
+      absl::StrCat(nearly, "\xf0\x9f\x98\x80\xf0\x9f\x98\x80").substr(0, kKeptBytes);
+  CHECK(RecordableText(head, kRecordedBytes) == absl::StrCat(nearly, "\xf0\x9f\x98\x80"));
 }
 
 TEST_CASE("replacements do not exceed the limit") {
