@@ -16,7 +16,9 @@ if(PROJECT_IS_TOP_LEVEL)
 
   find_program(SCHEDULED_CCACHE ccache)
   if(SCHEDULED_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER "${SCHEDULED_CCACHE}")
+    # Where headers are precompiled, ccache caches nothing without these two.
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+                                    CCACHE_SLOPPINESS=pch_defines,time_macros "${SCHEDULED_CCACHE}")
   endif()
   find_program(SCHEDULED_MOLD mold)
   if(SCHEDULED_MOLD)
