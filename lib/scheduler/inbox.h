@@ -23,8 +23,8 @@ class Inbox {
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
-  // Any thread. False, and nothing is taken, once the inbox is closed.
-  bool Push(T value) {
+  // Any thread. False once the inbox is closed; then `value` stays the caller's.
+  bool Push(T&& value) {
     bool first;
     {
       std::lock_guard lock(mutex_);

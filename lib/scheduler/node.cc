@@ -101,8 +101,23 @@ absl::Status Node::Start() {
   return absl::OkStatus();
 }
 
-Node::~Node() {
+void Node::StopUsingRaft() {
+  std::unique_lock lock(raft_mutex_);
   stopped_ = true;
+}
+
+ClusterStatus Node::status() const {
+  std::shared_lock lock(raft_mutex_);
+  return stopped_ ? ClusterStatus{.node_id = options_.node_id} : raft_->status();
+}
+
+bool Node::HasLease() const {
+  std::shared_lock lock(raft_mutex_);
+  return !stopped_ && raft_->HasLease();
+}
+
+Node::~Node() {
+  StopUsingRaft();
   // First all that runs, then what it might look at.
   for (Lane* lane : {dispatch_.get(), read_.get(), completions_.get(), raft_lane_.get(),
                      log_lane_.get(), apply_.get(), flush_.get()}) {
@@ -151,10 +166,13 @@ void Node::Write(pb::Command command, ReplyTo reply_to,
         }
       });
   call->deadline = runtime_->clock().MonoNow() + options_.request_timeout;
-  calls_->Push(std::move(call));
+  ++begun_;
+  // Of a node that is closed; dropped, it answers for itself.
+  if (!calls_->Push(std::move(call))) dispatch_->Post([call = std::move(call)] {});
 }
 
 void Node::Barrier(ReplyTo reply_to, Completion<absl::Status> done) {
+  ++begun_;
   AskBarrier({[this, reply_to, done = std::move(done)](absl::Status status) mutable {
                 if (reply_to == ReplyTo::kWaiter) {
                   std::move(done)(std::move(status));
@@ -168,7 +186,15 @@ void Node::Barrier(ReplyTo reply_to, Completion<absl::Status> done) {
               runtime_->clock().MonoNow() + options_.request_timeout});
 }
 
+void Node::RefuseClosed(Completion<absl::Status> done) {
+  dispatch_->Post([done = std::move(done)]() mutable {
+    std::move(done)(absl::UnavailableError("the node was closed"));
+  });
+}
+
 void Node::AskBarrier(PendingBarrier barrier) {
+  std::shared_lock lock(raft_mutex_);
+  if (stopped_) return RefuseClosed(std::move(barrier.done));
   raft_->Barrier([this, barrier = std::move(barrier)](absl::Status outcome) mutable {
     OnBarrier(std::move(barrier), std::move(outcome));
   });
@@ -189,26 +215,26 @@ void Node::OnBarrier(PendingBarrier barrier, absl::Status outcome) {
 
 void Node::RetryBarriers() {
   for (PendingBarrier& barrier : std::exchange(barriers_, {})) {
-    if (stopped_) {
-      std::move(barrier.done)(absl::UnavailableError("the node was closed"));
-    } else {
-      AskBarrier(std::move(barrier));
-    }
+    AskBarrier(std::move(barrier));
   }
 }
 
 void Node::Transfer(std::optional<NodeId> to, ReplyTo reply_to, Completion<absl::Status> done) {
-  raft_->Transfer(std::move(to),
-                  [this, reply_to, done = std::move(done)](absl::Status status) mutable {
-                    if (reply_to == ReplyTo::kWaiter) {
-                      std::move(done)(std::move(status));
-                      replies_->WakeSoon();
-                    } else {
-                      replies_->Add([done = std::move(done), status = std::move(status)]() mutable {
-                        std::move(done)(std::move(status));
-                      });
-                    }
-                  });
+  ++begun_;
+  Completion<absl::Status> reply = [this, reply_to,
+                                    done = std::move(done)](absl::Status status) mutable {
+    if (reply_to == ReplyTo::kWaiter) {
+      std::move(done)(std::move(status));
+      replies_->WakeSoon();
+    } else {
+      replies_->Add([done = std::move(done), status = std::move(status)]() mutable {
+        std::move(done)(std::move(status));
+      });
+    }
+  };
+  std::shared_lock lock(raft_mutex_);
+  if (stopped_) return RefuseClosed(std::move(reply));
+  raft_->Transfer(std::move(to), std::move(reply));
 }
 
 // --- Messages -----------------------------------------------------------------------------------

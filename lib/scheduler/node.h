@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -71,13 +72,19 @@ class Node : private jobs::DispatchObserver {
   void Barrier(ReplyTo reply_to, Completion<absl::Status> done);
   void Transfer(std::optional<NodeId> to, ReplyTo reply_to, Completion<absl::Status> done);
   // Runs `work` where it may wait for the disk.
-  void OnReadLane(Task work) { read_->Post(std::move(work)); }
+  void OnReadLane(Task work) {
+    ++begun_;
+    read_->Post(std::move(work));
+  }
   // Runs `completion` where the host is called.
-  void OnCompletionsLane(Task completion) { completions_->Post(std::move(completion)); }
+  void OnCompletionsLane(Task completion) {
+    ++begun_;
+    completions_->Post(std::move(completion));
+  }
   // Null until this node knows its cluster's id.
   const jobs::Queries* queries() const { return queries_ready_.load(std::memory_order_acquire); }
-  ClusterStatus status() const { return raft_->status(); }
-  bool HasLease() const { return raft_->HasLease(); }
+  ClusterStatus status() const;
+  bool HasLease() const;
   Statistics statistics() const { return statistics_.Read(); }
   Uuid NewId();
   Runtime& runtime() const { return *runtime_; }
@@ -89,7 +96,7 @@ class Node : private jobs::DispatchObserver {
   void Close(absl::Duration patience);
   // For a simulator, before it kills the lanes of a node that crashes: nothing that is dropped with
   // them has a word to say to anybody.
-  void FallSilent() { stopped_ = true; }
+  void FallSilent() { StopUsingRaft(); }
 
   // For tests and the simulator, between tasks of a virtual loop.
   void CheckInvariants() const;
@@ -121,15 +128,20 @@ class Node : private jobs::DispatchObserver {
     Completion<absl::Status> done;
     MonoTime deadline;
   };
+  // Answers on the dispatch lane, as Raft would have.
+  void RefuseClosed(Completion<absl::Status> done);
   void AskBarrier(PendingBarrier barrier);
   void OnBarrier(PendingBarrier barrier, absl::Status outcome);
   void RetryBarriers();
 
+  void StopUsingRaft();
+  void FinishCalls();
   bool WaitFor(absl::Duration patience, std::function<bool()> condition);
   void OnCloseProgress() {
     if (close_progress_) close_progress_();
   }
-  void RunOnDispatch(std::function<void()> work);
+  void RunOn(Lane& lane, std::function<void()> work);
+  void RunOnDispatch(std::function<void()> work) { RunOn(*dispatch_, std::move(work)); }
 
   const NodeOptions options_;
   Runtime* const runtime_;
@@ -173,8 +185,13 @@ class Node : private jobs::DispatchObserver {
   TimerId barrier_timer_;
   bool draining_ = false;
   std::function<void()> close_progress_;  // looks whether what Close waits for has come
-  std::atomic<bool> stopped_{false};      // nothing may reach raft_ any more
+  // Calls, and steps of calls, that were ever begun: while it grows, some may be under way.
+  std::atomic<uint64_t> begun_{0};
 
+  // Nothing may reach raft_ once stopped_ is set. Set on the dispatch lane, so that what runs there
+  // looks at it and goes on; whoever calls Raft from elsewhere holds the lock shared meanwhile.
+  mutable std::shared_mutex raft_mutex_;
+  std::atomic<bool> stopped_{false};
   std::unique_ptr<RaftNode> raft_;
 };
 

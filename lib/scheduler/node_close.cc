@@ -12,12 +12,14 @@ namespace {
 // group does the same by itself, some seconds later.
 constexpr absl::Duration kHandBackPatience = absl::Seconds(2);
 constexpr absl::Duration kTransferPatience = absl::Seconds(1);
+// Of a host whose completions call again, each time they are told that the node is closed.
+constexpr int kFinishRounds = 64;
 
 }  // namespace
 
-void Node::RunOnDispatch(std::function<void()> work) {
+void Node::RunOn(Lane& lane, std::function<void()> work) {
   auto done = std::make_shared<std::atomic<bool>>(false);
-  dispatch_->Post([this, done, work = std::move(work)] {
+  lane.Post([this, done, work = std::move(work)] {
     work();
     *done = true;
     runtime_->Wake();
@@ -77,7 +79,7 @@ void Node::Close(absl::Duration patience) {
     WaitFor(kTransferPatience, [handed_over] { return handed_over->load(); });
   }
   RunOnDispatch([this] {
-    stopped_ = true;
+    StopUsingRaft();
     calls_->Close();
     forwarding_->Close();
     RetryBarriers();
@@ -86,21 +88,21 @@ void Node::Close(absl::Duration patience) {
   });
   // Completes on the dispatch lane what is still under way in Raft.
   raft_.reset();
-  auto read_done = std::make_shared<std::atomic<bool>>(false);
-  read_->Post([this, read_done] {
-    *read_done = true;
-    runtime_->Wake();
-  });
-  runtime_->Await([read_done] { return read_done->load(); });
-  // Behind what Raft completed, and once more behind the replies to it.
-  RunOnDispatch([] {});
-  RunOnDispatch([] {});
-  auto told = std::make_shared<std::atomic<bool>>(false);
-  completions_->Post([this, told] {
-    *told = true;
-    runtime_->Wake();
-  });
-  runtime_->Await([told] { return told->load(); });
+  FinishCalls();
+}
+
+// A call ends in steps: Raft's completion on the dispatch lane, the reply to it behind it there,
+// the host's completion, and for some a read in between, or another call that the first one's
+// answer leads to. Runs them until a round has begun none.
+void Node::FinishCalls() {
+  for (int round = 0; round < kFinishRounds; ++round) {
+    const uint64_t before = begun_;
+    RunOn(*read_, [] {});
+    RunOnDispatch([] {});
+    RunOnDispatch([] {});
+    RunOn(*completions_, [] {});
+    if (begun_ == before) return;
+  }
 }
 
 }  // namespace scheduled

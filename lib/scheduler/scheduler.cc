@@ -30,6 +30,17 @@ absl::Status NotYet() {
                     "no_leader");
 }
 
+// What went wrong with the read behind a write. The write is done, and "unavailable" would say that
+// it is not.
+absl::Status AfterWrite(const absl::Status& read) {
+  if (absl::IsNotFound(read)) return read;  // it was deleted meanwhile
+  return WithReason(
+      absl::UnknownError(absl::StrCat("the request was carried out, but its outcome could not be "
+                                      "read: ",
+                                      read.message())),
+      "unknown_outcome");
+}
+
 NodeOptions ToNodeOptions(const Options& options) {
   NodeOptions node;
   node.node_id = options.node_id;
@@ -113,10 +124,11 @@ class Scheduler::Impl {
   }
   void Get(const JobId& id, Consistency consistency, Completion<absl::StatusOr<JobInfo>> done) {
     auto read = [this, id, done = std::move(done)](absl::Status reached) mutable {
-      node_->OnReadLane([this, id, reached = std::move(reached), done = std::move(done)]() mutable {
+      if (!reached.ok()) return std::move(done)(std::move(reached));
+      node_->OnReadLane([this, id, done = std::move(done)]() mutable {
         const jobs::Queries* queries = node_->queries();
-        absl::StatusOr<JobInfo> info = reached.ok() ? NotYet() : reached;
-        if (reached.ok() && queries != nullptr) info = queries->Get(id.value);
+        absl::StatusOr<JobInfo> info = NotYet();
+        if (queries != nullptr) info = queries->Get(id.value);
         node_->OnCompletionsLane([info = std::move(info), done = std::move(done)]() mutable {
           std::move(done)(std::move(info));
         });
@@ -130,14 +142,20 @@ class Scheduler::Impl {
   absl::StatusOr<JobInfo> Change(absl::StatusOr<pb::Command> command, const JobId& id) {
     if (!command.ok()) return command.status();
     if (WriteResult result = Write(*std::move(command)); !result.ok()) return result.status();
-    return Get(id, Consistency::kLinearizable);
+    absl::StatusOr<JobInfo> info = Get(id, Consistency::kLinearizable);
+    if (!info.ok()) return AfterWrite(info.status());
+    return info;
   }
   void Change(absl::StatusOr<pb::Command> command, const JobId& id,
               Completion<absl::StatusOr<JobInfo>> done) {
     if (!command.ok()) return Refuse(command.status(), std::move(done));
     Write(*std::move(command), [this, id, done = std::move(done)](WriteResult result) mutable {
       if (!result.ok()) return std::move(done)(result.status());
-      Get(id, Consistency::kLinearizable, std::move(done));
+      Get(id, Consistency::kLinearizable,
+          [done = std::move(done)](absl::StatusOr<JobInfo> info) mutable {
+            if (!info.ok()) info = AfterWrite(info.status());
+            std::move(done)(std::move(info));
+          });
     });
   }
 
@@ -274,7 +292,7 @@ absl::StatusOr<std::vector<JobInfo>> Scheduler::ScheduleBatch(std::vector<Job> j
     absl::StatusOr<JobInfo> info = impl_->Get(
         JobId(answer.job_id()),
         std::exchange(caught_up, true) ? Consistency::kStale : Consistency::kLinearizable);
-    if (!info.ok()) return info.status();
+    if (!info.ok()) return AfterWrite(info.status());
     infos.push_back(*std::move(info));
   }
   return infos;
@@ -298,7 +316,7 @@ void Scheduler::ScheduleBatch(std::vector<Job> jobs,
     Node& node = impl_->node();
     node.Barrier(ReplyTo::kHost, [this, infos, answer = *std::move(result),
                                   done = std::move(done)](absl::Status reached) mutable {
-      if (!reached.ok()) return std::move(done)(std::move(reached));
+      if (!reached.ok()) return std::move(done)(AfterWrite(reached));
       impl_->node().OnReadLane(
           [this, infos, answer = std::move(answer), done = std::move(done)]() mutable {
             absl::Status read;
@@ -310,7 +328,7 @@ void Scheduler::ScheduleBatch(std::vector<Job> jobs,
             }
             impl_->node().OnCompletionsLane(
                 [infos, read = std::move(read), done = std::move(done)]() mutable {
-                  if (!read.ok()) return std::move(done)(std::move(read));
+                  if (!read.ok()) return std::move(done)(AfterWrite(read));
                   std::move(done)(std::move(*infos));
                 });
           });
