@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "jobs/job_model.h"
 
@@ -90,19 +91,16 @@ void Claimer::TakeDue() {
   });
   auto on_rows = term_.Guard([this](std::vector<Row> rows) { OnRows(std::move(rows)); });
   parts.apply->Post([machine = parts.machine, dispatch = parts.dispatch, read = parts.read,
-                     tables = parts.tables, log = parts.log, until_us = absl::ToUnixMicros(until),
-                     rooms = std::move(rooms), max, on_heads = std::move(on_heads),
-                     on_rows = std::move(on_rows)]() mutable {
+                     tables = parts.tables, failed = parts.failed,
+                     until_us = absl::ToUnixMicros(until), rooms = std::move(rooms), max,
+                     on_heads = std::move(on_heads), on_rows = std::move(on_rows)]() mutable {
     absl::StatusOr<jobs::JobStateMachine::Due> due = machine->TakeDue(until_us, rooms, max);
-    if (!due.ok()) {
-      log.Error("cannot read what is due", {{"error", std::string(due.status().message())}});
-      return;
-    }
+    if (!due.ok()) return failed("what is due", due.status());
     // The heads go straight back, to keep their order with what Apply says about them later.
     dispatch->Post([on_heads = std::move(on_heads), next = std::move(due->next)]() mutable {
       on_heads(std::move(next));
     });
-    read->Post([dispatch, tables, log, rows = std::move(due->rows),
+    read->Post([dispatch, tables, failed, rows = std::move(due->rows),
                 on_rows = std::move(on_rows)]() mutable {
       std::vector<Row> read_rows;
       size_t bytes = 0;
@@ -112,8 +110,7 @@ void Claimer::TakeDue() {
           absl::StatusOr<std::optional<jobs::JobRecord>> record =
               jobs::ReadJob(*tables, row.key.job_id, jobs::JobDetail::kWithoutInFlight);
           if (!record.ok()) {
-            log.Error("cannot read a job that is due",
-                      {{"job", row.key.job_id}, {"error", std::string(record.status().message())}});
+            failed(absl::StrCat("job \"", row.key.job_id, "\", which is due"), record.status());
           } else if (*record) {
             bytes += (*record)->definition.payload().size();
             row.record = std::make_unique<jobs::JobRecord>(std::move(**record));
@@ -300,13 +297,10 @@ void Claimer::GiveBack(std::vector<jobs::SlotKey> rows) {
     SetHeads(heads);
     on_change_();
   });
-  parts.apply->Post([machine = parts.machine, dispatch = parts.dispatch, log = parts.log,
+  parts.apply->Post([machine = parts.machine, dispatch = parts.dispatch, failed = parts.failed,
                      rows = std::move(rows), on_heads = std::move(on_heads)]() mutable {
     absl::StatusOr<std::vector<jobs::QueueHead>> heads = machine->ReturnDue(rows);
-    if (!heads.ok()) {
-      log.Error("cannot give rows back", {{"error", std::string(heads.status().message())}});
-      return;
-    }
+    if (!heads.ok()) return failed("what is due behind rows given back", heads.status());
     dispatch->Post([on_heads = std::move(on_heads), heads = *std::move(heads)]() mutable {
       on_heads(std::move(heads));
     });

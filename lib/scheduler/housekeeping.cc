@@ -11,27 +11,33 @@
 namespace scheduled {
 namespace {
 
-bool HasEndedBefore(const TableStore& tables, absl::Time before) {
+absl::StatusOr<bool> HasEndedBefore(const TableStore& tables, absl::Time before) {
   const int64_t before_us = absl::ToUnixMicros(before);
   for (JobStatus status : {JobStatus::kCompleted, JobStatus::kFailed, JobStatus::kTimeout,
                            JobStatus::kCancelled, JobStatus::kSkipped}) {
     const std::string from = jobs::DonePrefix(status);
     const auto rows = tables.Scan(from, PrefixEnd(from), 1);
     jobs::DoneKey key;
-    if (rows.ok() && !rows->empty() && jobs::DecodeDoneKey(rows->front().key, &key) &&
-        key.end_us < before_us) {
-      return true;
+    if (!rows.ok()) return rows.status();
+    if (rows->empty()) continue;
+    if (!jobs::DecodeDoneKey(rows->front().key, &key)) {
+      return absl::DataLossError("a row of what is done does not parse");
     }
+    if (key.end_us < before_us) return true;
   }
   return false;
 }
 
-bool HasExpiredBefore(const TableStore& tables, absl::Time before) {
+absl::StatusOr<bool> HasExpiredBefore(const TableStore& tables, absl::Time before) {
   const std::string prefix = jobs::TablePrefix(jobs::kDedupExpiryTag);
   const auto rows = tables.Scan(prefix, PrefixEnd(prefix), 1);
+  if (!rows.ok()) return rows.status();
+  if (rows->empty()) return false;
   jobs::DedupExpiryKey key;
-  return rows.ok() && !rows->empty() && jobs::DecodeDedupExpiryKey(rows->front().key, &key) &&
-         key.expires_us < absl::ToUnixMicros(before);
+  if (!jobs::DecodeDedupExpiryKey(rows->front().key, &key)) {
+    return absl::DataLossError("a row of what is forgotten does not parse");
+  }
+  return key.expires_us < absl::ToUnixMicros(before);
 }
 
 }  // namespace
@@ -69,8 +75,9 @@ void Housekeeping::LookForOld(Sweep sweep) {
         return sweep == Sweep::kHistory ? HasEndedBefore(*tables, before)
                                         : HasExpiredBefore(*tables, before);
       },
-      [this, sweep](bool found) {
-        if (found) Remove(sweep);
+      [this, sweep](const absl::StatusOr<bool>& found) {
+        if (!found.ok()) return term_.parts().failed("what is old", found.status());
+        if (*found) Remove(sweep);
       });
 }
 

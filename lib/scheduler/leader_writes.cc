@@ -181,8 +181,11 @@ void LeaderWrites::ReadForReplace(CarriedCall call) {
       [this,
        call = std::move(call)](absl::StatusOr<std::optional<jobs::JobRecord>> record) mutable {
         const TurnKey key = Turns::KeyOf(JobOf(call->command));
-        absl::Status filled = record.status();
-        if (filled.ok()) {
+        absl::Status filled;
+        if (!record.ok()) {
+          term_.parts().failed("the job that a replace names", record.status());
+          filled = absl::UnavailableError("this node cannot read its tables");
+        } else {
           filled = FillReplace(call->command.mutable_replace(), *record, term_.WallNow());
         }
         if (filled.ok()) return Propose(std::move(call));

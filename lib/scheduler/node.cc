@@ -2,6 +2,7 @@
 // node_close.cc.
 #include "scheduler/node.h"
 
+#include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "consensus/raft_parts.h"
 #include "executor/noop_executor.h"
@@ -296,14 +297,18 @@ void Node::OnQueueHead(std::string_view queue, std::optional<int64_t> ready_us) 
 }
 
 void Node::OnTermBeginning(absl::StatusOr<TermBeginning> beginning) {
-  if (!beginning.ok()) {
-    log_.Error("cannot read the tables to lead",
-               {{"error", std::string(beginning.status().message())}});
-    return;
-  }
+  if (!beginning.ok()) return OnFailedRead("what a leader begins with", beginning.status());
   if (beginning_ && beginning_->term > beginning->term) return;
   beginning_ = *std::move(beginning);
   BeginTerm();
+}
+
+void Node::OnFailedRead(std::string_view what, const absl::Status& why) {
+  Probe("node.read-failed");
+  const std::string text = absl::StrCat("cannot read ", absl::string_view(what.data(), what.size()),
+                                        ": ", why.message());
+  std::shared_lock lock(raft_mutex_);
+  if (!stopped_) raft_->Fail(absl::Status(why.code(), text));
 }
 
 void Node::OnRoleChange(const RoleChange& change) {
@@ -330,6 +335,9 @@ TermParts Node::PartsOfTerm() {
   parts.statistics = &statistics_;
   parts.log = log_;
   parts.send = [this](const NodeId& to, PeerMessage message) { SendTo(to, std::move(message)); };
+  parts.failed = [this](std::string_view what, const absl::Status& why) {
+    OnFailedRead(what, why);
+  };
   parts.on_drain_progress = [this] { OnCloseProgress(); };
   return parts;
 }

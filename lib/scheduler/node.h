@@ -118,6 +118,8 @@ class Node : private jobs::DispatchObserver {
   void OnTermBeginning(absl::StatusOr<TermBeginning> beginning);
   void BeginTerm();
   void EndTerm();
+  // Any thread. See TermParts::failed.
+  void OnFailedRead(std::string_view what, const absl::Status& why);
   void SendTo(const NodeId& to, PeerMessage message);
   void Receive(const NodeId& from, PeerMessage message);
   absl::Status OnClusterId(const std::string& cluster_id);

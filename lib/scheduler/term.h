@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
@@ -37,6 +38,9 @@ struct TermParts {
   RunStatistics* statistics = nullptr;
   Logger log;
   std::function<void(const NodeId& to, PeerMessage)> send;
+  // Any thread: the tables cannot be read, so that the node has to stop and leave the leading to
+  // another (table_store.h). The term goes on until Raft has ended it.
+  std::function<void(std::string_view what, const absl::Status& why)> failed;
   std::function<void()> on_drain_progress;  // a drained leader has less to wait for
 };
 

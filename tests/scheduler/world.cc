@@ -14,12 +14,13 @@ World::World(int count, std::function<void(NodeOptions*)> change, uint64_t seed)
   }
   for (int i = 1; i <= count; ++i) {
     logs_.push_back(std::make_unique<MemoryLogStore>());
-    tables_.push_back(std::make_unique<MemoryTableStore>());
+    tables_.push_back(std::make_unique<FaultyTables>());
     NodeOptions options;
     options.node_id = NodeId("n" + std::to_string(i));
     options.peers = peers;
     options.boot = BootCounter(0);
     if (change) change(&options);
+    patience_ = absl::Seconds(10) + 5 * options.election_timeout;
     NodeBox::Parts parts{&loop_, logs_.back().get(), tables_.back().get(), nullptr};
     if (count > 1) {
       parts.new_transport = [this](VirtualRuntime*) { return network_.NewTransport(); };

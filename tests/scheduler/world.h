@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "base/virtual_loop.h"
+#include "scheduler/faulty_tables.h"
 #include "scheduler/node_box.h"
 #include "scheduler/virtual_network.h"
 #include "storage/memory_log_store.h"
-#include "storage/memory_table_store.h"
 
 namespace scheduled::test {
 
@@ -33,15 +33,18 @@ class World {
   NodeBox& node(int number) { return *boxes_.at(number - 1); }
   NodeBox& leader();
   NodeBox& follower();  // the first of those that do not lead
-  TableStore* tables(int number) { return tables_.at(number - 1).get(); }
+  FaultyTables* tables(int number) { return tables_.at(number - 1).get(); }
+  LogStore* log(int number) { return logs_.at(number - 1).get(); }
   int count() const { return static_cast<int>(boxes_.size()); }
   // Cuts a node off from all others.
   void Isolate(NodeBox& box);
 
   absl::Time now() const { return loop_.WallNow(); }
   void Run(absl::Duration duration) { loop_.RunUntil(loop_.now() + duration); }
-  // Runs until it holds; false if it does not within `limit`.
-  bool RunUntil(const std::function<bool()>& holds, absl::Duration limit = absl::Seconds(10));
+  // Runs until it holds; false if it does not within `limit`; by default, what the slowest election
+  // takes and some more.
+  bool RunUntil(const std::function<bool()>& holds) { return RunUntil(holds, patience_); }
+  bool RunUntil(const std::function<bool()>& holds, absl::Duration limit);
   bool HasLeader();
 
   // Clients: each call runs the world until it is answered.
@@ -71,9 +74,10 @@ class World {
   WriteResult Finish(const std::shared_ptr<std::optional<WriteResult>>& result);
 
   VirtualLoop loop_;
+  absl::Duration patience_ = absl::Seconds(10);
   VirtualNetwork network_;
   std::vector<std::unique_ptr<MemoryLogStore>> logs_;
-  std::vector<std::unique_ptr<MemoryTableStore>> tables_;
+  std::vector<std::unique_ptr<FaultyTables>> tables_;
   std::vector<SeenRun> seen_;
   std::map<std::string, Done> kept_;
   Handler handler_;
