@@ -10,11 +10,22 @@
 #include "scheduler/peer_codec.h"
 
 namespace scheduled {
+namespace {
+
+// Of the finishes in one command; one alone has at most kMaxOutcomeBytes and some numbers. A
+// quarter of what an entry may hold.
+constexpr size_t kMaxFinishBytes = size_t{1} << 20;
+
+}  // namespace
 
 // --- Outcomes -----------------------------------------------------------------------------------
 
 void Dispatcher::OnOutcome(SessionId session, OutcomeMessage outcome) {
   if (RunEntry* entry = book_.Find(outcome.key)) {
+    if (entry->session != session) {
+      Probe("dispatch.outcome-of-another");
+      return;
+    }
     if (entry->state == RunState::kEnding) return;  // it came again
     if (entry->state != RunState::kSent && entry->state != RunState::kUnresolved) {
       Probe("dispatch.outcome-not-sent");
@@ -39,6 +50,7 @@ void Dispatcher::AddFinish(SessionId session, const OutcomeMessage& outcome) {
   finish.item.set_status(static_cast<int>(outcome.status));
   finish.item.set_uncounted(outcome.uncounted);
   *finish.item.mutable_record() = outcome.record;
+  CutTexts(finish.item.mutable_record());
   if (const RunEntry* entry = book_.Find(outcome.key)) {
     DecideRetry(*entry, outcome, &finish.item);
   }
@@ -72,7 +84,11 @@ void Dispatcher::FlushSoon() {
 void Dispatcher::Flush() {
   flush_posted_ = false;
   while (!finishes_.empty()) {
-    const size_t count = std::min<size_t>(finishes_.size(), kMaxItems);
+    size_t count = 0;
+    for (size_t bytes = 0; count < std::min<size_t>(finishes_.size(), kMaxItems); ++count) {
+      bytes += finishes_[count].item.ByteSizeLong();
+      if (count > 0 && bytes > kMaxFinishBytes) break;
+    }
     const auto end = finishes_.begin() + static_cast<ptrdiff_t>(count);
     std::vector<Finish> batch(std::make_move_iterator(finishes_.begin()),
                               std::make_move_iterator(end));

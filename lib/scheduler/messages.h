@@ -62,6 +62,10 @@ struct OutcomeMessage {
   pb::RunRow record;
 };
 
+// Cuts the record's texts to what Apply keeps of them (jobs/limits.h), so that no executor can make
+// a report or a finish that is too large to be sent or to enter the log.
+void CutTexts(pb::RunRow* record);
+
 struct ReportMessage {
   Term term;
   SessionId session;

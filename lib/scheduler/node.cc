@@ -316,7 +316,7 @@ void Node::OnRoleChange(const RoleChange& change) {
   if (leads && change.term != leading_) statistics_.Elected();
   leading_ = leads ? change.term : Term();
   if (leader_ != nullptr && leader_->term() != leading_) EndTerm();
-  worker_->SetLeader(change.leader);
+  worker_->SetLeader(change.leader, change.term);
   forwarding_->SetLeader(change.leader);
   if (!change.leader.empty()) RetryBarriers();
   BeginTerm();

@@ -83,7 +83,7 @@ void Node::Close(absl::Duration patience) {
     calls_->Close();
     forwarding_->Close();
     RetryBarriers();
-    worker_->SetLeader(NodeId());
+    worker_->SetLeader(NodeId(), Term());
     if (leader_ != nullptr) EndTerm();
   });
   // Completes on the dispatch lane what is still under way in Raft.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "jobs/job_model.h"
+#include "jobs/limits.h"
 #include "proto/peer.pb.h"
 
 namespace scheduled {
@@ -190,6 +191,27 @@ absl::StatusOr<PeerMessage> From(const pb::ChannelFrame& in) {
   return out;
 }
 
+absl::StatusOr<OutcomeMessage> OutcomeFrom(const pb::Outcome& in) {
+  const auto status = static_cast<JobStatus>(in.status());
+  if (!IsRef(in.run())) return Malformed("an outcome of no run");
+  if (status != JobStatus::kCompleted && status != JobStatus::kFailed &&
+      status != JobStatus::kTimeout && status != JobStatus::kCancelled) {
+    return Malformed("an outcome of unknown status");
+  }
+  OutcomeMessage out;
+  out.key = FromRunRef(in.run());
+  out.status = status;
+  out.retryable = in.retryable();
+  if (in.retry_after_us() > 0) out.retry_after = absl::Microseconds(in.retry_after_us());
+  out.uncounted = in.uncounted();
+  out.record = in.record();
+  CutTexts(&out.record);
+  if (out.key.job_id.value.size() + out.record.ByteSizeLong() > kMaxOutcomeBytes) {
+    return Malformed("an outcome that is too large");
+  }
+  return out;
+}
+
 absl::StatusOr<PeerMessage> From(const pb::SessionReport& in) {
   if (in.session() == 0) return Malformed("a report without a session");
   ReportMessage out{Term(in.term()), SessionId(in.session()), in.taken(), in.reconcile(), {}, {}};
@@ -198,22 +220,9 @@ absl::StatusOr<PeerMessage> From(const pb::SessionReport& in) {
     out.runs.push_back(FromRunRef(ref));
   }
   for (const pb::Outcome& outcome : in.outcomes()) {
-    const auto status = static_cast<JobStatus>(outcome.status());
-    if (!IsRef(outcome.run())) return Malformed("an outcome of no run");
-    if (status != JobStatus::kCompleted && status != JobStatus::kFailed &&
-        status != JobStatus::kTimeout && status != JobStatus::kCancelled) {
-      return Malformed("an outcome of unknown status");
-    }
-    OutcomeMessage to;
-    to.key = FromRunRef(outcome.run());
-    to.status = status;
-    to.retryable = outcome.retryable();
-    if (outcome.retry_after_us() > 0) {
-      to.retry_after = absl::Microseconds(outcome.retry_after_us());
-    }
-    to.uncounted = outcome.uncounted();
-    to.record = outcome.record();
-    out.outcomes.push_back(std::move(to));
+    absl::StatusOr<OutcomeMessage> one = OutcomeFrom(outcome);
+    if (!one.ok()) return one.status();
+    out.outcomes.push_back(*std::move(one));
   }
   return out;
 }
@@ -233,6 +242,15 @@ absl::StatusOr<PeerMessage> From(const pb::ForwardAnswer& in) {
 }
 
 }  // namespace
+
+void CutTexts(pb::RunRow* record) {
+  const auto cut = [](std::string* text, size_t max) {
+    if (text->size() > max) text->resize(max);
+  };
+  cut(record->mutable_error_type(), jobs::kMaxErrorTypeBytes);
+  cut(record->mutable_error_message(), jobs::kMaxMessageBytes);
+  cut(record->mutable_response(), jobs::kMaxResponseBytes);
+}
 
 bool IsClientCommand(const pb::Command& command) {
   switch (command.body_case()) {

@@ -15,6 +15,8 @@ namespace scheduled {
 
 inline constexpr uint32_t kPeerFrameVersion = 1;
 inline constexpr size_t kRequestIdBytes = 16;
+// An outcome's job id and record: texts of 64, 1,024 and 1,024 bytes, names, numbers.
+inline constexpr size_t kMaxOutcomeBytes = 4096;
 
 std::string EncodePeerMessage(const PeerMessage& message);
 

@@ -12,8 +12,6 @@
 namespace scheduled {
 namespace {
 
-// What is kept of a receiver's answer or an error's text.
-constexpr size_t kMaxRecordedBytes = 1024;
 // A Start for an executor that is not here: the leader learns by the next heartbeat.
 constexpr absl::Duration kUnknownExecutorWait = absl::Seconds(1);
 // Unanswered heartbeats that are remembered; more than fit into the time that one counts.
@@ -92,7 +90,8 @@ std::vector<ExecutorRoom> Worker::Rooms() const {
 
 // --- The session --------------------------------------------------------------------------------
 
-void Worker::SetLeader(const NodeId& leader) {
+void Worker::SetLeader(const NodeId& leader, Term term) {
+  raft_term_ = std::max(raft_term_, term);
   if (leader == leader_) return;
   leader_ = leader;
   Beat();
@@ -143,7 +142,7 @@ bool Worker::CanTake() const {
 }
 
 void Worker::OnHeartbeatAnswer(const NodeId& from, const HeartbeatAnswerMessage& answer) {
-  if (answer.boot != options_.boot || answer.term < term_) return;
+  if (from != leader_ || answer.boot != options_.boot || answer.term < term_) return;
   switch (answer.verdict) {
     case HeartbeatAnswerMessage::Verdict::kOpened:
       if (session_ == SessionId() && answer.session > closed_session_) AdoptSession(answer.session);
@@ -198,7 +197,11 @@ void Worker::LoseSession() {
 // --- The channel --------------------------------------------------------------------------------
 
 void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
-  if (session_ == SessionId() || messages.session != session_ || messages.term < term_) {
+  // Whoever may speak is Raft's to say: a larger term that was believed would make this node deaf
+  // to every leader to come. What came too early is sent again.
+  const bool is_leaders = from == leader_ && messages.term <= raft_term_;
+  if (!is_leaders || session_ == SessionId() || messages.session != session_ ||
+      messages.term < term_) {
     Probe("worker.channel-refused");
     return;
   }
@@ -357,11 +360,10 @@ OutcomeMessage Worker::Conclude(const Running& running, RunResult result, absl::
         result.error_type.empty()
             ? absl::AsciiStrToLower(absl::StatusCodeToString(result.status.code()))
             : std::move(result.error_type));
-    const absl::string_view message = result.status.message().substr(0, kMaxRecordedBytes);
-    record.set_error_message(message.data(), message.size());
+    record.set_error_message(std::string(result.status.message()));
   }
-  if (result.response.size() > kMaxRecordedBytes) result.response.resize(kMaxRecordedBytes);
   record.set_response(std::move(result.response));
+  CutTexts(&record);
   return outcome;
 }
 

@@ -70,8 +70,8 @@ class Worker {
   // Any thread. kAlreadyExists, kInvalidArgument.
   absl::Status Register(std::string_view name, std::unique_ptr<Executor> executor);
 
-  // Who leads, as far as this node knows; empty: nobody.
-  void SetLeader(const NodeId& leader);
+  // Who leads in which term, as Raft has it; empty: nobody.
+  void SetLeader(const NodeId& leader, Term term);
   // Sends a heartbeat now, and the next ones by the clock.
   void Beat();
   void OnHeartbeatAnswer(const NodeId& from, const HeartbeatAnswerMessage& answer);
@@ -139,6 +139,7 @@ class Worker {
   std::map<std::string, std::unique_ptr<Executor>, std::less<>> executors_;  // only grows
 
   NodeId leader_;
+  Term raft_term_;            // that Raft has told of; only grows
   SessionId session_;         // 0: none
   SessionId closed_session_;  // the last one that was lost: never adopted again
   Term term_;                 // highest seen on a session channel; only grows

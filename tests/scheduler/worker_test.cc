@@ -41,7 +41,7 @@ struct Stage {
     worker = std::make_unique<Worker>(
         WorkerOptions{NodeId("node"), BootCounter(4), /*alone=*/false, false, 1}, std::move(parts));
     REQUIRE(worker->Register("work", std::make_unique<FakeExecutor>(&runs)).ok());
-    On([this] { worker->SetLeader(kLeader); });
+    On([this] { worker->SetLeader(kLeader, Term(9)); });
   }
   ~Stage() {
     runs.clear();
@@ -323,6 +323,34 @@ TEST_CASE("a run whose answer was dropped has failed") {
   REQUIRE(stage.Last<ReportMessage>().outcomes.size() == 1);
   CHECK(stage.Last<ReportMessage>().outcomes[0].status == JobStatus::kFailed);
   CHECK(stage.Last<ReportMessage>().outcomes[0].retryable);
+}
+
+TEST_CASE("what a node says that does not lead changes nothing, whatever term it claims") {
+  Stage stage;
+  stage.Open();
+  const size_t reports = stage.Reports();
+  const NodeId other("other");
+  const Term huge(uint64_t{1} << 62);
+  stage.On([&] { stage.worker->OnChannel(other, {huge, SessionId(50), {stage.Reconcile()}}); });
+  stage.On([&] {
+    stage.worker->OnHeartbeatAnswer(other,
+                                    {huge, SessionId(50), BootCounter(4), 0, Verdict::kClosed});
+  });
+  CHECK(stage.Reports() == reports);
+  CHECK(stage.worker->session() == SessionId(50));
+  stage.Say({stage.Reconcile(), stage.Start(2, 1)});
+  CHECK(stage.taken() == 2);
+  CHECK(stage.runs.size() == 1);
+}
+
+TEST_CASE("a channel of a term that Raft has not told of yet is taken once it has") {
+  Stage stage;
+  stage.Open();
+  stage.Say({stage.Reconcile()}, Term(10));
+  CHECK(stage.Reports() == 0);
+  stage.On([&] { stage.worker->SetLeader(kLeader, Term(10)); });
+  stage.Say({stage.Reconcile()}, Term(10));
+  CHECK(stage.taken() == 1);
 }
 
 TEST_CASE("what an executor says is recorded, long answers cut") {
