@@ -20,7 +20,7 @@ ClockAgreement::Verdict ClockAgreement::Look(ClockReading own) const {
     const auto it = readings_.find(voter);
     if (it == readings_.end()) continue;
     const absl::Duration age = own.mono - it->second.mono;
-    if (age > kFresh) continue;
+    if (age > fresh_) continue;
     const absl::Duration skew = absl::AbsDuration(it->second.wall + age - own.wall);
     ++(skew <= max_skew_ ? agree : disagree);
   }

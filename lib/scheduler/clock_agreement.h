@@ -31,19 +31,19 @@ class ClockAgreement {
   };
 
   // `self` and `voters` are of the group; a group of one always agrees.
-  ClockAgreement(NodeId self, absl::Duration max_skew) : self_(self), max_skew_(max_skew) {}
+  // A reading that is older than `fresh` says nothing.
+  ClockAgreement(NodeId self, absl::Duration max_skew, absl::Duration fresh = absl::Seconds(2))
+      : self_(self), max_skew_(max_skew), fresh_(fresh) {}
 
   void SetVoters(std::vector<NodeId> voters) { voters_ = std::move(voters); }
   // `peer`'s wall clock showed `peer_wall` when the message left it, shortly before `now`.
   void Note(const NodeId& peer, absl::Time peer_wall, MonoTime now);
   Verdict Look(ClockReading own) const;
 
-  // A reading that is older says nothing.
-  static constexpr absl::Duration kFresh = absl::Seconds(2);
-
  private:
   NodeId self_;
   absl::Duration max_skew_;
+  absl::Duration fresh_;
   std::vector<NodeId> voters_;
   std::map<NodeId, ClockReading> readings_;
 };

@@ -7,6 +7,7 @@
 #include "consensus/raft_parts.h"
 #include "executor/noop_executor.h"
 #include "scheduler/peer_codec.h"
+#include "scheduler/session_times.h"
 
 namespace scheduled {
 
@@ -40,7 +41,7 @@ Node::Node(NodeOptions options, NodeParts parts)
                                              ForwardingParts{runtime_, dispatch_.get(), send});
   worker_ = std::make_unique<Worker>(
       WorkerOptions{options_.node_id, options_.boot, options_.alone(), options_.external_executors,
-                    kFeatureLevel},
+                    kFeatureLevel, SessionTimes(options_.election_timeout)},
       WorkerParts{runtime_, dispatch_.get(), &statistics_, log_, send,
                   [this](RunNumber run) { return RunUuid(cluster_id_, run).ToString(); }});
   calls_ = std::make_unique<Inbox<WriteCallPtr>>(dispatch_.get(),
@@ -72,6 +73,7 @@ absl::Status Node::Start() {
   raft.log = options_.log;
   raft.heartbeat_interval = options_.heartbeat_interval;
   raft.election_timeout = options_.election_timeout;
+  raft.lease = LeaseFor(options_.election_timeout);
   RaftParts parts;
   parts.runtime = runtime_;
   parts.log_store = log_store_;

@@ -14,12 +14,13 @@ using Verdict = HeartbeatAnswerMessage::Verdict;
 SessionKeeper::SessionKeeper(TermContext* term, SessionObserver* observer,
                              const std::vector<jobs::SessionEntry>& open)
     : term_(*term),
+      times_(term->options().election_timeout),
       observer_(*observer),
-      clocks_(term->options().node_id, term->options().max_clock_skew),
+      clocks_(term->options().node_id, term->options().max_clock_skew, times_.fresh),
       counts_from_(term->MonoNow()) {
   for (const jobs::SessionEntry& entry : open) {
     Add(SessionId(entry.row.session()), NodeId(entry.node_id), BootCounter(entry.row.boot()),
-        counts_from_ + kGraceAtBegin);
+        counts_from_ + times_.grace_at_begin);
   }
   voters_.push_back(term_.options().node_id);
   for (const auto& [node, address] : term_.options().peers) {
@@ -125,7 +126,7 @@ void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat
     return;
   }
   if (session->boot != beat.boot || session->closing || session->mute) return;
-  session->deadline = now + kSilence;
+  session->deadline = now + times_.silence;
   session->rooms = beat.rooms;
   session->draining = beat.draining;
   Acknowledge(from, beat, beat.session, Verdict::kAcknowledged);
@@ -214,7 +215,7 @@ void SessionKeeper::OnOpened(const NodeId& node, BootCounter boot, TermContext::
   if (Find(opened) == nullptr) {
     term_.parts().log.Info("session opened",
                            {{"peer", node.value}, {"session", opened.value}, {"boot", boot.value}});
-    Add(opened, node, boot, term_.MonoNow() + kSilence);
+    Add(opened, node, boot, term_.MonoNow() + times_.silence);
   }
   Acknowledge(node, HeartbeatMessage{.boot = boot}, opened, Verdict::kOpened);
   Flush();
@@ -275,7 +276,7 @@ void SessionKeeper::Tick() {
     Probe("sessions.late-lane");
     counts_from_ = now;
     for (auto& [id, session] : sessions_) {
-      session.deadline = std::max(session.deadline, now + kSilence);
+      session.deadline = std::max(session.deadline, now + times_.silence);
       if (session.mute) session.mute = now;
     }
   }
@@ -285,11 +286,11 @@ void SessionKeeper::Tick() {
     if (!again.items.empty()) term_.parts().send(session.node, std::move(again));
     if (session.node == term_.options().node_id || session.closing) continue;
     const std::optional<MonoTime> since = session.channel.unanswered_since();
-    if (!session.mute && since && now - std::max(*since, counts_from_) > kUnanswered) {
+    if (!session.mute && since && now - std::max(*since, counts_from_) > times_.unanswered) {
       Probe("sessions.unanswered");
       session.mute = now;
     }
-    if (session.mute && now - *session.mute > kMuteBeforeClose) {
+    if (session.mute && now - *session.mute > times_.mute_before_close) {
       to_close.emplace_back(id, "unanswered");
     } else if (now > session.deadline) {
       to_close.emplace_back(id, "silent");

@@ -28,6 +28,7 @@
 #include "jobs/dispatch_view.h"
 #include "scheduler/channel.h"
 #include "scheduler/clock_agreement.h"
+#include "scheduler/session_times.h"
 #include "scheduler/term.h"
 
 namespace scheduled {
@@ -85,10 +86,6 @@ class SessionKeeper {
 
   void CheckInvariants() const;
 
-  static constexpr absl::Duration kSilence = absl::Seconds(2);
-  static constexpr absl::Duration kGraceAtBegin = absl::Milliseconds(1700);
-  static constexpr absl::Duration kUnanswered = absl::Seconds(5);
-  static constexpr absl::Duration kMuteBeforeClose = absl::Seconds(2);
   static constexpr absl::Duration kLateLane = absl::Milliseconds(250);
   static constexpr absl::Duration kTick = absl::Milliseconds(100);
   static constexpr absl::Duration kResendAfter = absl::Milliseconds(100);
@@ -121,6 +118,7 @@ class SessionKeeper {
   bool NeedsTick() const;
 
   TermContext& term_;
+  const SessionTimes times_;
   SessionObserver& observer_;
   std::map<SessionId, Session> sessions_;
   std::set<NodeId> opening_;  // an OpenSession of theirs is in flight

@@ -138,7 +138,8 @@ void Worker::ArmBeat() {
 
 bool Worker::CanTake() const {
   if (session_ == SessionId() || !acknowledged_) return false;
-  return options_.alone || parts_.runtime->clock().MonoNow() - alive_since_ < kAliveFor;
+  return options_.alone ||
+         parts_.runtime->clock().MonoNow() - alive_since_ < options_.times.alive_for;
 }
 
 void Worker::OnHeartbeatAnswer(const NodeId& from, const HeartbeatAnswerMessage& answer) {

@@ -38,6 +38,7 @@
 #include "scheduler/messages.h"
 #include "scheduler/run_control.h"
 #include "scheduler/run_outbox.h"
+#include "scheduler/session_times.h"
 #include "scheduler/statistics.h"
 
 namespace scheduled {
@@ -50,6 +51,7 @@ struct WorkerOptions {
   // Executors work on threads of their own that virtual time waits for.
   bool external_executors = false;
   uint32_t level = 1;
+  SessionTimes times{SessionTimes::kFast};
 };
 
 struct WorkerParts {
@@ -94,7 +96,6 @@ class Worker {
   void CheckInvariants() const;
 
   static constexpr absl::Duration kHeartbeatInterval = absl::Milliseconds(200);
-  static constexpr absl::Duration kAliveFor = absl::Milliseconds(1500);
   static constexpr absl::Duration kOutcomeResend = absl::Milliseconds(500);
 
  private:
