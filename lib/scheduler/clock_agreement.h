@@ -30,9 +30,11 @@ class ClockAgreement {
     kDisagrees,  // so many say otherwise that no majority can agree
   };
 
+  static constexpr absl::Duration kFresh = absl::Seconds(2);
+
   // `self` and `voters` are of the group; a group of one always agrees.
   // A reading that is older than `fresh` says nothing.
-  ClockAgreement(NodeId self, absl::Duration max_skew, absl::Duration fresh = absl::Seconds(2))
+  ClockAgreement(NodeId self, absl::Duration max_skew, absl::Duration fresh = kFresh)
       : self_(self), max_skew_(max_skew), fresh_(fresh) {}
 
   void SetVoters(std::vector<NodeId> voters) { voters_ = std::move(voters); }

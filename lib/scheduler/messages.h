@@ -66,12 +66,19 @@ struct OutcomeMessage {
 // a report or a finish that is too large to be sent or to enter the log.
 void CutTexts(pb::RunRow* record);
 
+// A node that has much to tell sends several, each of a size that a transport takes in its stride.
+// Each says something complete: one that is lost keeps back what it carries, and nothing else.
 struct ReportMessage {
+  // Of the outcomes of one.
+  static constexpr size_t kMaxOutcomes = 256;
+  static constexpr size_t kMaxOutcomeBytes = size_t{1} << 20;
+  static constexpr size_t kMaxRuns = 16384;
+
   Term term;
   SessionId session;
   uint64_t taken = 0;
-  bool reconcile = false;    // `runs` and `outcomes` are complete as of the term
-  std::vector<RunKey> runs;  // taken, and without an outcome
+  bool reconcile = false;    // `runs` is complete as of the term
+  std::vector<RunKey> runs;  // taken: those that have ended and whose outcome is kept as well
   std::vector<OutcomeMessage> outcomes;
 };
 

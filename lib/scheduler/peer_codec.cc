@@ -214,6 +214,10 @@ absl::StatusOr<OutcomeMessage> OutcomeFrom(const pb::Outcome& in) {
 
 absl::StatusOr<PeerMessage> From(const pb::SessionReport& in) {
   if (in.session() == 0) return Malformed("a report without a session");
+  if (static_cast<size_t>(in.runs_size()) > ReportMessage::kMaxRuns ||
+      static_cast<size_t>(in.outcomes_size()) > ReportMessage::kMaxOutcomes) {
+    return Malformed("more runs or outcomes than a report has");
+  }
   ReportMessage out{Term(in.term()), SessionId(in.session()), in.taken(), in.reconcile(), {}, {}};
   for (const pb::RunRef& ref : in.runs()) {
     if (!IsRef(ref)) return Malformed("a report of no run");

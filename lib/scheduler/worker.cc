@@ -304,10 +304,24 @@ void Worker::RunIt(Executor& executor, const StartRequest& start) {
 
 void Worker::Report(const NodeId& to, bool reconcile, std::vector<OutcomeMessage> outcomes) {
   if (to.empty()) return;
-  ReportMessage report{term_, session_, taken_, reconcile, {}, std::move(outcomes)};
+  ReportMessage report{term_, session_, taken_, reconcile, {}, {}};
   if (reconcile) {
     for (const auto& [id, running] : runs_) report.runs.push_back(running.start.key);
+    for (const auto& [id, kept] : outcomes_) report.runs.push_back(kept.outcome.key);
     std::sort(report.runs.begin(), report.runs.end());
+  }
+  size_t bytes = 0;
+  for (OutcomeMessage& outcome : outcomes) {
+    const size_t more = outcome.key.job_id.value.size() + outcome.record.ByteSizeLong();
+    const bool is_full = report.outcomes.size() == ReportMessage::kMaxOutcomes ||
+                         bytes + more > ReportMessage::kMaxOutcomeBytes;
+    if (is_full) {
+      Probe("worker.report-in-parts");
+      parts_.send(to, std::exchange(report, {term_, session_, taken_, false, {}, {}}));
+      bytes = 0;
+    }
+    bytes += more;
+    report.outcomes.push_back(std::move(outcome));
   }
   parts_.send(to, std::move(report));
 }

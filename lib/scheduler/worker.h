@@ -121,6 +121,7 @@ class Worker {
   bool Take(const ChannelItem& item, bool* reconcile);
   bool TakeStart(const StartRequest& start);
   void RunIt(Executor& executor, const StartRequest& start);
+  // In as many reports as it takes; the first of them answers Reconcile where that is asked.
   void Report(const NodeId& to, bool reconcile, std::vector<OutcomeMessage> outcomes);
 
   void DrainOutbox();

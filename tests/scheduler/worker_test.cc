@@ -3,8 +3,10 @@
 #include "scheduler/worker.h"
 
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "base/virtual_runtime.h"
+#include "scheduler/peer_codec.h"
 
 namespace scheduled {
 namespace {
@@ -216,7 +218,7 @@ TEST_CASE("Reconcile lists every Start that was taken and the outcomes that are 
   stage.Say({stage.Reconcile()}, Term(8));
   ReportMessage report = stage.Last<ReportMessage>();
   CHECK(report.reconcile);
-  CHECK(report.runs == std::vector<RunKey>{Stage::Key(2)});
+  CHECK(report.runs == std::vector<RunKey>{Stage::Key(1), Stage::Key(2)});
   REQUIRE(report.outcomes.size() == 1);
   CHECK(report.outcomes[0].key == Stage::Key(1));
   // Its answer was lost: it comes again, and so does the list, with what was taken since.
@@ -224,7 +226,7 @@ TEST_CASE("Reconcile lists every Start that was taken and the outcomes that are 
   stage.Say({stage.Reconcile()}, Term(8));
   report = stage.Last<ReportMessage>();
   CHECK(report.reconcile);
-  CHECK(report.runs.size() == 2);
+  CHECK(report.runs.size() == 3);
 }
 
 TEST_CASE("an outcome is kept and sent again until the leader says that it is in the log") {
@@ -351,6 +353,58 @@ TEST_CASE("a channel of a term that Raft has not told of yet is taken once it ha
   stage.On([&] { stage.worker->SetLeader(kLeader, Term(10)); });
   stage.Say({stage.Reconcile()}, Term(10));
   CHECK(stage.taken() == 1);
+}
+
+TEST_CASE("many outcomes go out in reports that a transport can take, the list of runs in one") {
+  constexpr uint64_t kRuns = 900;
+  Stage stage;
+  stage.Open();
+  stage.Say({stage.Reconcile()});
+  for (uint64_t run = 1; run <= kRuns; ++run) stage.Say({stage.Start(run + 1, run)});
+  REQUIRE(stage.runs.size() == kRuns);
+  stage.On([&] { stage.worker->SetLeader(NodeId(), Term(9)); });
+  for (auto& [run, done] : stage.runs) {
+    RunResult failed(absl::InternalError(std::string(5000, 'm')));
+    failed.response = std::string(5000, 'r');
+    done(std::move(failed));
+  }
+  stage.runs.clear();
+  stage.Run(absl::Milliseconds(10));
+  stage.sent.clear();
+
+  const auto look = [&stage] {
+    std::set<RunKey> outcomes;
+    for (const PeerMessage& message : stage.sent) {
+      const auto* report = std::get_if<ReportMessage>(&message);
+      if (report == nullptr) continue;
+      CHECK(report->outcomes.size() <= 256);
+      const std::string frame = EncodePeerMessage(message);
+      CHECK(frame.size() <= (size_t{5} << 20) / 4);
+      CHECK(DecodePeerMessage(frame).ok());
+      for (const OutcomeMessage& outcome : report->outcomes) outcomes.insert(outcome.key);
+    }
+    return outcomes.size();
+  };
+  SECTION("in answer to Reconcile") {
+    stage.On([&] { stage.worker->SetLeader(kLeader, Term(9)); });
+    stage.sent.clear();
+    stage.Say({stage.Reconcile()}, Term(8));
+    CHECK(look() == kRuns);
+    const auto answer = std::find_if(stage.sent.begin(), stage.sent.end(), [](const auto& message) {
+      return std::holds_alternative<ReportMessage>(message);
+    });
+    REQUIRE(answer != stage.sent.end());
+    // A run that has ended stands in the list until its outcome is in the log: one whose outcome
+    // is lost on the way was started all the same.
+    CHECK(std::get<ReportMessage>(*answer).reconcile);
+    CHECK(std::get<ReportMessage>(*answer).runs.size() == kRuns);
+  }
+  SECTION("again after a while") {
+    stage.On([&] { stage.worker->SetLeader(kLeader, Term(9)); });
+    stage.sent.clear();
+    stage.Run(Worker::kOutcomeResend + Worker::kHeartbeatInterval);
+    CHECK(look() == kRuns);
+  }
 }
 
 TEST_CASE("what an executor says is recorded, long answers cut") {
