@@ -10,6 +10,15 @@
 #include "scheduler/session_times.h"
 
 namespace scheduled {
+namespace {
+
+// What waits for the dispatch lane while that stands still, because an executor's Run does or
+// because of the machine: frames beyond are dropped, as a network may, and calls are refused.
+constexpr size_t kMaxInboxBytes = size_t{64} << 20;
+// A call that waits, beside its command.
+constexpr size_t kCallBytes = 1024;
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Node>> Node::Open(NodeOptions options, NodeParts parts) {
   std::unique_ptr<Node> node(new Node(std::move(options), std::move(parts)));
@@ -44,7 +53,7 @@ Node::Node(NodeOptions options, NodeParts parts)
                     kFeatureLevel, SessionTimes(options_.election_timeout)},
       WorkerParts{runtime_, dispatch_.get(), &statistics_, log_, send,
                   [this](RunNumber run) { return RunUuid(cluster_id_, run).ToString(); }});
-  calls_ = std::make_unique<Inbox<WriteCallPtr>>(dispatch_.get(),
+  calls_ = std::make_unique<Inbox<WriteCallPtr>>(dispatch_.get(), kMaxInboxBytes,
                                                  [this](std::vector<WriteCallPtr> calls) {
                                                    for (WriteCallPtr& call : calls)
                                                      forwarding_->Begin(std::move(call));
@@ -52,8 +61,8 @@ Node::Node(NodeOptions options, NodeParts parts)
   const auto receive = [this](std::vector<std::pair<NodeId, PeerMessage>> messages) {
     for (auto& [from, message] : messages) Receive(from, std::move(message));
   };
-  frames_ = std::make_unique<Inbox<std::pair<NodeId, PeerMessage>>>(dispatch_.get(), receive);
-  own_mail_ = std::make_unique<Inbox<std::pair<NodeId, PeerMessage>>>(dispatch_.get(), receive);
+  mail_ = std::make_unique<Inbox<std::pair<NodeId, PeerMessage>>>(dispatch_.get(), kMaxInboxBytes,
+                                                                  receive);
 }
 
 absl::Status Node::Start() {
@@ -99,7 +108,11 @@ absl::Status Node::Start() {
                 {{"peer", from.value}, {"error", std::string(message.status().message())}});
       return;
     }
-    frames_->Push({from, *std::move(message)});
+    if (!mail_->Reserve(frame.size())) {
+      Probe("node.frame-dropped");
+      return;
+    }
+    mail_->Push({from, *std::move(message)}, frame.size());
   });
   return absl::OkStatus();
 }
@@ -156,6 +169,15 @@ absl::Status Node::OnClusterId(const std::string& cluster_id) {
 
 void Node::Write(pb::Command command, ReplyTo reply_to,
                  absl::AnyInvocable<void(WriteResult) &&> done) {
+  ++begun_;
+  const size_t bytes = command.ByteSizeLong() + kCallBytes;
+  if (!calls_->Reserve(bytes)) {
+    WriteResult overloaded = WithReason(
+        absl::ResourceExhaustedError("too many requests wait at this node"), "overloaded");
+    if (reply_to == ReplyTo::kWaiter) return std::move(done)(std::move(overloaded));
+    return completions_->Post(
+        [done = std::move(done), overloaded]() mutable { std::move(done)(std::move(overloaded)); });
+  }
   if (command.request_id().empty()) command.set_request_id(NewId().ToBytes());
   auto call = std::make_unique<WriteCall>(
       std::move(command), [this, reply_to, done = std::move(done)](WriteResult result) mutable {
@@ -169,9 +191,8 @@ void Node::Write(pb::Command command, ReplyTo reply_to,
         }
       });
   call->deadline = runtime_->clock().MonoNow() + options_.request_timeout;
-  ++begun_;
   // Of a node that is closed; dropped, it answers for itself.
-  if (!calls_->Push(std::move(call))) dispatch_->Post([call = std::move(call)] {});
+  if (!calls_->Push(std::move(call), bytes)) dispatch_->Post([call = std::move(call)] {});
 }
 
 void Node::Barrier(ReplyTo reply_to, Completion<absl::Status> done) {
@@ -244,7 +265,8 @@ void Node::Transfer(std::optional<NodeId> to, ReplyTo reply_to, Completion<absl:
 
 void Node::SendTo(const NodeId& to, PeerMessage message) {
   if (to == options_.node_id) {
-    own_mail_->Push({to, std::move(message)});
+    // Bounded by what made it, on this very lane.
+    mail_->Push({to, std::move(message)}, 0);
   } else if (!stopped_) {
     raft_->SendApplicationFrame(to, EncodePeerMessage(message));
   }

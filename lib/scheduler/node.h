@@ -175,8 +175,7 @@ class Node : private jobs::DispatchObserver {
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<jobs::JobStateMachine> machine_;
   std::unique_ptr<Inbox<WriteCallPtr>> calls_;
-  std::unique_ptr<Inbox<std::pair<NodeId, PeerMessage>>> frames_;
-  std::unique_ptr<Inbox<std::pair<NodeId, PeerMessage>>> own_mail_;
+  std::unique_ptr<Inbox<std::pair<NodeId, PeerMessage>>> mail_;  // of peers, and of this node's own
 
   // Dispatch lane. A term begins when both are there, in whatever order they arrive: Raft's word
   // that this node leads, and what the tables hold once the term's first entry is applied.
