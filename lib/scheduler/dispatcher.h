@@ -110,6 +110,8 @@ class Dispatcher : public SessionObserver {
   void PutBackHeld();
   void ProposePutBacks(std::vector<RunKey> runs);
   void OnPutBackAnswer(std::vector<RunKey> runs, TermContext::Outcome outcome);
+  void OnPutBackRefused(std::vector<RunKey> runs);
+  void PutBackAgain(const std::vector<RunKey>& runs);
   void Resolved(const JobId& job);
 
   TermContext& term_;

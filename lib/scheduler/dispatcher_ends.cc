@@ -199,22 +199,41 @@ void Dispatcher::ProposePutBacks(std::vector<RunKey> runs) {
 
 void Dispatcher::OnPutBackAnswer(std::vector<RunKey> runs, TermContext::Outcome outcome) {
   if (absl::IsUnknown(outcome.answer.status())) return;  // the term is over
-  if (!outcome.answer.ok()) {
-    Probe("dispatch.put-back-again");
-    // With their turns still held.
-    term_.parts().dispatch->PostAt(term_.MonoNow() + kLookAgain,
-                                   term_.Guard([this, runs = std::move(runs)]() mutable {
-                                     put_backs_.insert(put_backs_.end(), runs.begin(), runs.end());
-                                     FlushSoon();
-                                   }));
-    return;
-  }
+  if (!outcome.answer.ok()) return OnPutBackRefused(std::move(runs));
   for (const RunKey& key : runs) {
     if (book_.Find(key) != nullptr) book_.Erase(key.run);
     Resolved(key.job_id);
   }
   for (const RunKey& key : runs) turns_.Pass(Turns::KeyOf(key.job_id.value));
   Pump();
+}
+
+// Not applied, and for as long as the log is full no other one will be. Commands on these jobs do
+// not wait for that: what was held is held again, and the turns go on.
+void Dispatcher::OnPutBackRefused(std::vector<RunKey> runs) {
+  Probe("dispatch.put-back-again");
+  for (const RunKey& key : runs) {
+    RunEntry* entry = book_.Find(key);
+    if (entry == nullptr || entry->state != RunState::kReturning) continue;
+    book_.Update(*entry, [](RunEntry& run) { run.state = RunState::kHeld; });
+  }
+  for (const RunKey& key : runs) turns_.Pass(Turns::KeyOf(key.job_id.value));
+  term_.parts().dispatch->PostAt(
+      term_.MonoNow() + kLookAgain,
+      term_.Guard([this, runs = std::move(runs)] { PutBackAgain(runs); }));
+  Pump();
+}
+
+// Those that still have to go back. What was held too far ahead of its time is found by the next
+// stray check.
+void Dispatcher::PutBackAgain(const std::vector<RunKey>& runs) {
+  for (const RunKey& key : runs) {
+    RunEntry* entry = book_.Find(key);
+    if (entry == nullptr) continue;
+    const bool is_left_by_drain = draining_ && entry->startable();
+    if (entry->state == RunState::kUnresolved || is_left_by_drain) PutBack(*entry);
+  }
+  ArmStrayCheck();
 }
 
 }  // namespace scheduled

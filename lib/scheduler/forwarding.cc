@@ -23,36 +23,38 @@ Forwarding::Forwarding(NodeId self, ForwardingParts parts)
 
 void Forwarding::Begin(WriteCallPtr call) {
   if (closed_) return;  // the call answers for itself
-  if (local_ == nullptr && !TakesMore(*call)) {
-    call->Answer(
-        WithReason(absl::ResourceExhaustedError("too many requests wait for a leader at this node"),
-                   "overloaded"));
+  if (!TakesMore(*call)) {
+    call->Answer(WithReason(absl::ResourceExhaustedError("too many requests wait at this node"),
+                            "overloaded"));
     return;
   }
   Route(std::move(call));
 }
 
 bool Forwarding::TakesMore(const WriteCall& call) const {
-  return pending() < kMaxPending &&
-         pending_bytes_ + call.command.ByteSizeLong() <= kMaxPendingBytes;
+  if (local_ != nullptr) return own_.Takes(call);
+  return pending() < kMaxPending && pending_bytes_ + call.bytes <= kMaxPendingBytes;
 }
 
-void Forwarding::Forget(const WriteCall& call) { pending_bytes_ -= call.command.ByteSizeLong(); }
+void Forwarding::Forget(const WriteCall& call) { pending_bytes_ -= call.bytes; }
 
 void Forwarding::Route(WriteCallPtr call) {
-  if (local_ != nullptr) return local_->Execute(std::move(call));
+  if (local_ != nullptr) {
+    own_.Add(*call);
+    return local_->Execute(std::move(call));
+  }
   if (!leader_.empty() && leader_ != self_) return SendTo(leader_, std::move(call));
   Wait(std::move(call));
 }
 
 void Forwarding::Wait(WriteCallPtr call) {
-  pending_bytes_ += call->command.ByteSizeLong();
+  pending_bytes_ += call->bytes;
   waiting_.push_back(std::move(call));
   ArmTick();
 }
 
 void Forwarding::SendTo(const NodeId& leader, WriteCallPtr call) {
-  pending_bytes_ += call->command.ByteSizeLong();
+  pending_bytes_ += call->bytes;
   // From here on it is out of our hands until an answer says otherwise.
   const bool again = std::exchange(call->maybe_applied, true);
   parts_.send(leader, ForwardRequestMessage{call->request_id(), call->command});
@@ -64,9 +66,10 @@ void Forwarding::SendTo(const NodeId& leader, WriteCallPtr call) {
 
 void Forwarding::OnCallEndHere(WriteCallPtr call, WriteResult result) {
   if (call->forwarded) {
-    --foreign_;
+    foreign_.Remove(*call);
     return call->Answer(std::move(result));
   }
+  own_.Remove(*call);
   if (result.ok()) return call->Answer(std::move(result));
   if (absl::IsUnknown(result.status())) call->maybe_applied = true;
   // An earlier attempt may be in the log yet: only its own answer can tell.
@@ -123,12 +126,13 @@ void Forwarding::OnRequest(const NodeId& from, ForwardRequestMessage request) {
   if (local_ == nullptr || closed_) {
     return answer(absl::UnavailableError("this node does not lead"));
   }
-  if (foreign_ >= kMaxForeign) {
-    return answer(
+  auto call = std::make_unique<WriteCall>(std::move(request.command), answer);
+  if (!foreign_.Takes(*call)) {
+    return call->Answer(
         WithReason(absl::ResourceExhaustedError("too many requests are under way"), "overloaded"));
   }
-  ++foreign_;
-  auto call = std::make_unique<WriteCall>(std::move(request.command), answer);
+  foreign_.Add(*call);
+  call->deadline = parts_.runtime->clock().MonoNow() + parts_.request_timeout;
   call->command.set_request_id(request.request_id);
   call->forwarded = true;
   local_->Execute(std::move(call));

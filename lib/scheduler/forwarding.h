@@ -29,6 +29,7 @@ struct ForwardingParts {
   Runtime* runtime = nullptr;
   Lane* dispatch = nullptr;
   std::function<void(const NodeId& to, PeerMessage)> send;
+  absl::Duration request_timeout;
 };
 
 class Forwarding {
@@ -56,7 +57,9 @@ class Forwarding {
 
   static constexpr size_t kMaxPending = 16384;
   static constexpr size_t kMaxPendingBytes = size_t{64} << 20;
-  static constexpr size_t kMaxForeign = 65536;  // of other nodes, at this leader
+  // At this node's leader: of its own host, and of other nodes.
+  static constexpr size_t kMaxHeld = 65536;
+  static constexpr size_t kMaxHeldBytes = size_t{64} << 20;
   static constexpr absl::Duration kResend = absl::Milliseconds(500);
   static constexpr absl::Duration kTick = absl::Milliseconds(50);
 
@@ -67,6 +70,23 @@ class Forwarding {
     NodeId to;
     bool again = false;    // an earlier attempt may have been carried out
     bool refused = false;  // this one was not, says its receiver
+  };
+
+  // Calls in the hands of this node's leader.
+  struct Held {
+    size_t calls = 0;
+    size_t bytes = 0;
+    bool Takes(const WriteCall& call) const {
+      return calls < kMaxHeld && bytes + call.bytes <= kMaxHeldBytes;
+    }
+    void Add(const WriteCall& call) {
+      ++calls;
+      bytes += call.bytes;
+    }
+    void Remove(const WriteCall& call) {
+      --calls;
+      bytes -= call.bytes;
+    }
   };
 
   void OnCallEndHere(WriteCallPtr call, WriteResult result);
@@ -88,7 +108,8 @@ class Forwarding {
   std::deque<WriteCallPtr> waiting_;
   absl::btree_map<std::string, Sent> sent_;  // by request id
   size_t pending_bytes_ = 0;                 // of both
-  size_t foreign_ = 0;
+  Held own_;
+  Held foreign_;
   TimerId tick_;
 };
 

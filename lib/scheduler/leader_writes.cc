@@ -87,10 +87,39 @@ LeaderWrites::LeaderWrites(TermContext* term, Turns* turns, Dispatcher* dispatch
 void LeaderWrites::Execute(WriteCallPtr carried) {
   CarriedCall call(std::move(carried), on_end_);
   if (call->command.has_create()) return ExecuteCreate(std::move(call));
+  Watch(call);
   if (!Withdraws(call->command)) return TakeTurn(std::move(call));
   const std::string job = JobOf(call->command);
   dispatcher_.WhenResolved(
       job, term_.Guard([this, call = std::move(call)]() mutable { TakeTurn(std::move(call)); }));
+}
+
+void LeaderWrites::Watch(const CarriedCall& call) {
+  watched_.push_back(call.state());
+  if (look_timer_ != TimerId()) return;
+  look_timer_ = term_.parts().dispatch->PostAt(term_.MonoNow() + kLook, term_.Guard([this] {
+    look_timer_ = {};
+    LookForOverdue();
+  }));
+}
+
+void LeaderWrites::LookForOverdue() {
+  const MonoTime now = term_.MonoNow();
+  for (const auto& watched : std::exchange(watched_, {})) {
+    const std::shared_ptr<CarriedCall::State> call = watched.lock();
+    if (call == nullptr) continue;
+    if (!call->IsOverdue(now)) {
+      watched_.push_back(watched);
+      continue;
+    }
+    Probe("writes.waited-too-long");
+    call->End(absl::UnavailableError("the request waited too long for its job"));
+  }
+  if (watched_.empty()) return;
+  look_timer_ = term_.parts().dispatch->PostAt(now + kLook, term_.Guard([this] {
+    look_timer_ = {};
+    LookForOverdue();
+  }));
 }
 
 // --- Create -------------------------------------------------------------------------------------
@@ -108,9 +137,14 @@ void LeaderWrites::ExecuteCreate(CarriedCall call) {
 }
 
 void LeaderWrites::TakeTurns(CarriedCall call, TurnKeys keys, size_t next) {
+  if (!call) {
+    for (size_t i = 0; i < next; ++i) turns_.Pass(keys[i]);
+    return;
+  }
   while (next < keys.size() && turns_.TryTake(keys[next])) ++next;
   if (next == keys.size()) return ProposeCreate(std::move(call), std::move(keys));
   const TurnKey key = keys[next];
+  Watch(call);
   turns_.Take(key,
               term_.Guard([this, call = std::move(call), keys = std::move(keys), next]() mutable {
                 TakeTurns(std::move(call), std::move(keys), next + 1);
@@ -157,9 +191,12 @@ void LeaderWrites::ProposeCreate(CarriedCall call, TurnKeys keys) {
 // --- Everything else is about one job -----------------------------------------------------------
 
 void LeaderWrites::TakeTurn(CarriedCall call) {
+  if (!call) return;  // its time was over before
   const TurnKey key = Turns::KeyOf(JobOf(call->command));
-  turns_.Take(key,
-              term_.Guard([this, call = std::move(call)]() mutable { WithTurn(std::move(call)); }));
+  turns_.Take(key, term_.Guard([this, key, call = std::move(call)]() mutable {
+    if (!call) return turns_.Pass(key);
+    WithTurn(std::move(call));
+  }));
 }
 
 void LeaderWrites::WithTurn(CarriedCall call) {
@@ -178,9 +215,9 @@ void LeaderWrites::ReadForReplace(CarriedCall call) {
       [tables = term_.parts().tables, job] {
         return jobs::ReadJob(*tables, job, jobs::JobDetail::kWithoutInFlight);
       },
-      [this,
+      [this, key = Turns::KeyOf(job),
        call = std::move(call)](absl::StatusOr<std::optional<jobs::JobRecord>> record) mutable {
-        const TurnKey key = Turns::KeyOf(JobOf(call->command));
+        if (!call) return turns_.Pass(key);
         absl::Status filled;
         if (!record.ok()) {
           term_.parts().failed("the job that a replace names", record.status());

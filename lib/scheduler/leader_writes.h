@@ -6,6 +6,7 @@
 #define SCHEDULED_LIB_SCHEDULER_LEADER_WRITES_H_
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,12 +30,16 @@ class LeaderWrites {
   // Precondition: IsClientCommand(call->command).
   void Execute(WriteCallPtr call);
 
+  // How often it looks for calls whose time is over while they wait.
+  static constexpr absl::Duration kLook = absl::Milliseconds(100);
   // A replace that is computed anew because the job changed meanwhile.
   static constexpr int kMaxRecomputations = 8;
 
  private:
   using TurnKeys = absl::InlinedVector<TurnKey, 1>;  // sorted, each once
 
+  void Watch(const CarriedCall& call);
+  void LookForOverdue();
   void ExecuteCreate(CarriedCall call);
   void TakeTurns(CarriedCall call, TurnKeys keys, size_t next);
   absl::Status FillCreate(pb::Create* create, absl::Time now);
@@ -53,6 +58,9 @@ class LeaderWrites {
   Dispatcher& dispatcher_;
   const OnCallEnd* const on_end_;
   jobs::ScheduleCache schedules_;
+  // Calls that may wait for a claim, a turn or a read; ended ones stay until the next look.
+  std::vector<std::weak_ptr<CarriedCall::State>> watched_;
+  TimerId look_timer_;
 };
 
 // The job that a client's command other than a create is about.

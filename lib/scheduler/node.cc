@@ -46,8 +46,8 @@ Node::Node(NodeOptions options, NodeParts parts)
     SendTo(to, std::move(message));
   };
   replies_ = std::make_unique<Replies>(runtime_, dispatch_.get(), completions_.get());
-  forwarding_ = std::make_unique<Forwarding>(options_.node_id,
-                                             ForwardingParts{runtime_, dispatch_.get(), send});
+  forwarding_ = std::make_unique<Forwarding>(
+      options_.node_id, ForwardingParts{runtime_, dispatch_.get(), send, options_.request_timeout});
   worker_ = std::make_unique<Worker>(
       WorkerOptions{options_.node_id, options_.boot, options_.alone(), options_.external_executors,
                     kFeatureLevel, SessionTimes(options_.election_timeout)},
