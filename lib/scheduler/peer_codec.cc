@@ -6,6 +6,7 @@
 #include "jobs/job_model.h"
 #include "jobs/limits.h"
 #include "proto/peer.pb.h"
+#include "scheduled/reason.h"
 
 namespace scheduled {
 namespace {
@@ -111,6 +112,7 @@ void Fill(const ForwardAnswerMessage& in, pb::PeerFrame* frame) {
   }
   out->set_code(static_cast<int>(in.answer.status().code()));
   out->set_message(std::string(in.answer.status().message()));
+  out->set_reason(StatusReason(in.answer.status()));
 }
 
 // --- Decoding -----------------------------------------------------------------------------------
@@ -241,8 +243,9 @@ absl::StatusOr<PeerMessage> From(const pb::ForwardAnswer& in) {
   if (in.request_id().size() != kRequestIdBytes) return Malformed("an answer without an id");
   if (in.code() == 0) return ForwardAnswerMessage{in.request_id(), in.answer()};
   if (in.code() < 0 || in.code() > 16) return Malformed("an unknown code");
-  return ForwardAnswerMessage{in.request_id(),
-                              absl::Status(static_cast<absl::StatusCode>(in.code()), in.message())};
+  absl::Status status(static_cast<absl::StatusCode>(in.code()), in.message());
+  if (!in.reason().empty()) status = WithReason(std::move(status), in.reason());
+  return ForwardAnswerMessage{in.request_id(), std::move(status)};
 }
 
 }  // namespace

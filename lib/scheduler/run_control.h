@@ -41,6 +41,19 @@ class RunControl final : public RunContext::Control {
     callback();
   }
 
+  // True if its time is over by `now`: then it is told to stop, and no Extend that comes later is
+  // granted.
+  bool ExpireIfDue(MonoTime now) {
+    std::function<void()> callback;
+    {
+      std::lock_guard lock(mutex_);
+      if (deadline() > now) return false;
+      if (!cancelled_.exchange(true)) callback = std::exchange(callback_, nullptr);
+    }
+    if (callback) callback();
+    return true;
+  }
+
   // Sets the flag and calls the callback, once.
   void Cancel() {
     std::function<void()> callback;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "executor/retry_policy.h"
+#include "jobs/job_model.h"
 
 namespace scheduled {
 namespace {
@@ -49,9 +50,7 @@ Worker::~Worker() {
 }
 
 absl::Status Worker::Register(std::string_view name, std::unique_ptr<Executor> executor) {
-  if (name.empty() || name.size() > 255) {
-    return absl::InvalidArgumentError("an executor's name has 1 to 255 bytes");
-  }
+  if (absl::Status valid = jobs::ValidateExecutorName(name); !valid.ok()) return valid;
   if (executor == nullptr) return absl::InvalidArgumentError("an executor is needed, not null");
   {
     std::lock_guard lock(executors_mutex_);
@@ -424,15 +423,14 @@ void Worker::OnDeadline() {
     const DeliveryId id = deadlines_.begin()->second;
     Running& running = runs_.find(id)->second;
     deadlines_.erase(deadlines_.begin());
-    if (const MonoTime extended = running.control->deadline(); extended > now) {
-      running.deadline = extended;
-      deadlines_.emplace(extended, id);
+    if (!running.control->ExpireIfDue(now)) {
+      running.deadline = running.control->deadline();
+      deadlines_.emplace(running.deadline, id);
       continue;
     }
     Probe("worker.timed-out");
     OutcomeMessage outcome =
         Conclude(running, TimedOut(running.start.job->timeout), parts_.runtime->clock().WallNow());
-    running.control->Cancel();
     stray_.emplace(id, std::move(running.executor));
     runs_.erase(id);
     Keep(&fresh, std::move(outcome));

@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "proto/peer.pb.h"
+#include "scheduled/reason.h"
 
 namespace scheduled {
 namespace {
@@ -136,6 +137,9 @@ TEST_CASE("forwarded requests and both kinds of answer survive the way") {
   const ForwardAnswerMessage refused =
       RoundTrip(ForwardAnswerMessage{id, absl::UnavailableError("not here")});
   CHECK(refused.answer.status() == absl::UnavailableError("not here"));
+  const ForwardAnswerMessage told = RoundTrip(
+      ForwardAnswerMessage{id, WithReason(absl::ResourceExhaustedError("too many"), "overloaded")});
+  CHECK(StatusReason(told.answer.status()) == "overloaded");
 }
 
 TEST_CASE("a frame of another version, without a body or with parts that cannot be is refused") {

@@ -427,6 +427,17 @@ TEST_CASE("what an executor says is recorded, long answers cut") {
   CHECK(outcome.record.node_id() == "node");
 }
 
+TEST_CASE("an executor's name is one that a job can have") {
+  Stage stage;
+  std::vector<std::pair<std::shared_ptr<const RunContext>, Done>> runs;
+  for (const std::string& name :
+       {std::string(), std::string("a b"), std::string("\xff"), std::string(129, 'x')}) {
+    CHECK(absl::IsInvalidArgument(
+        stage.worker->Register(name, std::make_unique<FakeExecutor>(&runs))));
+  }
+  CHECK(stage.worker->Register(std::string(128, 'x'), std::make_unique<FakeExecutor>(&runs)).ok());
+}
+
 TEST_CASE("an answer after the worker is gone goes nowhere") {
   Stage stage;
   stage.Open();
