@@ -80,7 +80,11 @@ void Host::StepArrivals(MonoTime now) {
   }
   for (raft::EntriesRead& read : taken_.reads) core_->Step(now, std::move(read));
   for (raft::Event& event : taken_.events) {
-    if (std::holds_alternative<raft::SnapshotReceived>(event)) asked_core_to_install_ = true;
+    if (const auto* received = std::get_if<raft::SnapshotReceived>(&event)) {
+      // Another may have been begun since.
+      if (!snapshots_.IsAwaiting(received->transfer)) continue;
+      asked_core_to_install_ = true;
+    }
     core_->Step(now, std::move(event));
   }
 }

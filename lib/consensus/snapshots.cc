@@ -50,7 +50,13 @@ void Snapshots::Send(const NodeId& peer, LogIndex applied) {
         {{"peer", peer.value}});
     return;
   }
-  SCHEDULED_ASSERT(!sending_.contains(peer), "one snapshot at a time to each peer");
+  // One at a time. The core forgets of one where the peer was another member in between, or had
+  // what it lacked from elsewhere.
+  if (const auto old = sending_.find(peer); old != sending_.end()) {
+    Probe("consensus.snapshot-begun-anew");
+    Forget(old->second);
+    sending_.erase(old);
+  }
   Probe("consensus.snapshot-begins");
   catching_up_.erase(peer);
   Sending& sending = sending_[peer];
@@ -157,12 +163,14 @@ void Snapshots::FailSending(const NodeId& peer, SnapshotId id, std::string_view 
   });
 }
 
+void Snapshots::Forget(const Sending& sending) {
+  // Without a copy yet, whoever makes it removes it.
+  if (sending.out) RemoveDir(sending.dir);
+  if (!sending.ended) ++counts_.dropped;
+}
+
 void Snapshots::StopSending() {
-  for (const auto& [peer, sending] : sending_) {
-    // Without a copy yet, whoever makes it removes it.
-    if (sending.out) RemoveDir(sending.dir);
-    if (!sending.ended) ++counts_.dropped;
-  }
+  for (const auto& [peer, sending] : sending_) Forget(sending);
   sending_.clear();
   catching_up_.clear();
 }
@@ -172,7 +180,12 @@ LogIndex Snapshots::Hold(const raft::Status& core, const LogSizes& sizes) {
   const auto behind = [&](LogIndex index) { return sizes.total() - sizes.BytesThrough(index); };
   for (auto& [peer, sending] : sending_) {
     if (sending.ended) continue;
-    if (behind(sending.hold) > std::max(limits_.log_bytes, sending.bytes)) {
+    const bool is_member =
+        std::any_of(core.peers.begin(), core.peers.end(),
+                    [&peer = peer](const raft::PeerStatus& each) { return each.id == peer; });
+    if (!is_member) {
+      FailSending(peer, sending.id, "it is no member any more");
+    } else if (behind(sending.hold) > std::max(limits_.log_bytes, sending.bytes)) {
       FailSending(peer, sending.id, "too much was written to the log meanwhile");
     } else {
       hold = std::min(hold, sending.hold);

@@ -89,6 +89,8 @@ class Snapshots {
   void OnOffer(const NodeId& from, SnapshotManifest manifest, LogIndex commit);
   // `frame` is a record of a piece that was looked at before.
   void OnPiece(const NodeId& from, std::string frame);
+  // It is complete, and the core is being asked about it.
+  bool IsAwaiting(raft::TransferId transfer) const;
   // The core was asked about a complete snapshot, and does not want it.
   void NotWanted(LogIndex commit);
   // The core wants it: where it is. It stays until Installed.
@@ -139,6 +141,7 @@ class Snapshots {
   void SendPiece(const NodeId& peer, const Sending& sending, const OutgoingSnapshot::Piece& piece);
   void FailSending(const NodeId& peer, SnapshotId id, std::string_view why);
   void WorkSending(Term term);
+  void Forget(const Sending& sending);
 
   void DropReceiving();
   void TellProgress(bool resume);

@@ -123,6 +123,11 @@ void Snapshots::Finish() {
   });
 }
 
+bool Snapshots::IsAwaiting(raft::TransferId transfer) const {
+  return receiving_ && receiving_->asked && !receiving_->installing &&
+         receiving_->in.manifest().id.value == transfer.value;
+}
+
 void Snapshots::NotWanted(LogIndex commit) {
   if (!receiving_) return;
   events_.reply(receiving_->from,

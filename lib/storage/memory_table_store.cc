@@ -15,6 +15,7 @@
 #include "base/checksum.h"
 #include "base/codec.h"
 #include "storage/applied_row.h"
+#include "storage/memory_snapshot_files.h"
 #include "storage/table_batch.h"
 
 namespace scheduled {
@@ -23,8 +24,7 @@ namespace {
 constexpr std::string_view kMagic = "SCHDMEM1";
 constexpr std::string_view kFileName = "rows";
 
-template <typename Rows>
-absl::StatusOr<LogIndex> AppliedIn(const Rows& rows) {
+absl::StatusOr<LogIndex> AppliedIn(const TableRows& rows) {
   const auto row = rows.find(kAppliedRowKey);
   if (row == rows.end()) return LogIndex{};
   absl::StatusOr<LogPosition> applied = DecodeAppliedRow(row->second);
@@ -32,13 +32,27 @@ absl::StatusOr<LogIndex> AppliedIn(const Rows& rows) {
   return applied->index;
 }
 
-template <typename Rows>
-bool ReadRows(std::string_view file, Rows* rows) {
-  if (file.size() < kMagic.size() + sizeof(uint64_t)) return false;
+}  // namespace
+
+std::string EncodeTableRows(const TableRows& rows) {
+  std::string file(kMagic);
+  for (const auto& [key, value] : rows) {
+    AppendVarint(&file, key.size());
+    file.append(key);
+    AppendVarint(&file, value.size());
+    file.append(value);
+  }
+  AppendU64(&file, Checksum64(file));
+  return file;
+}
+
+std::optional<TableRows> DecodeTableRows(std::string_view file) {
+  if (file.size() < kMagic.size() + sizeof(uint64_t)) return std::nullopt;
   const std::string_view body = file.substr(0, file.size() - sizeof(uint64_t));
   uint64_t sum = 0;
   KeyReader(file.substr(body.size())).U64(&sum);
-  if (sum != Checksum64(body) || body.substr(0, kMagic.size()) != kMagic) return false;
+  if (sum != Checksum64(body) || body.substr(0, kMagic.size()) != kMagic) return std::nullopt;
+  TableRows rows;
   KeyReader reader(body.substr(kMagic.size()));
   while (reader.ok() && !reader.rest().empty()) {
     uint64_t key_size = 0, value_size = 0;
@@ -46,12 +60,11 @@ bool ReadRows(std::string_view file, Rows* rows) {
     reader.Varint(&key_size);
     reader.Raw(key_size, &key);
     reader.Varint(&value_size);
-    if (reader.Raw(value_size, &value)) rows->insert_or_assign(std::string(key), value);
+    if (reader.Raw(value_size, &value)) rows.insert_or_assign(std::string(key), value);
   }
-  return reader.AtEnd();
+  if (!reader.AtEnd()) return std::nullopt;
+  return rows;
 }
-
-}  // namespace
 
 absl::StatusOr<std::optional<std::string>> MemoryTableStore::Get(std::string_view key) const {
   std::shared_lock lock(mutex_);
@@ -98,17 +111,19 @@ absl::StatusOr<LogIndex> MemoryTableStore::FlushedIndex() const {
 }
 
 absl::Status MemoryTableStore::Checkpoint(const std::string& dir) {
-  std::string file(kMagic);
+  std::string file;
   {
     std::shared_lock lock(mutex_);
-    for (const auto& [key, value] : rows_) {
-      AppendVarint(&file, key.size());
-      file.append(key);
-      AppendVarint(&file, value.size());
-      file.append(value);
-    }
+    file = EncodeTableRows(rows_);
   }
-  AppendU64(&file, Checksum64(file));
+  return WriteCopy(dir, file);
+}
+
+absl::Status MemoryTableStore::WriteCopy(const std::string& dir, const std::string& file) {
+  if (files_ != nullptr) {
+    if (absl::Status made = files_->Create(dir); !made.ok()) return made;
+    return files_->Append(dir, kFileName, file);
+  }
   std::error_code error;
   if (!std::filesystem::create_directory(dir, error)) {
     return absl::UnavailableError(absl::StrCat("cannot create ", dir, ": ", error.message()));
@@ -120,20 +135,26 @@ absl::Status MemoryTableStore::Checkpoint(const std::string& dir) {
   return absl::OkStatus();
 }
 
-absl::Status MemoryTableStore::InstallFrom(const std::string& dir) {
+absl::StatusOr<std::string> MemoryTableStore::ReadCopy(const std::string& dir) {
+  if (files_ != nullptr) return ReadSnapshotFile(*files_, dir, kFileName);
   std::ifstream in(std::filesystem::path(dir) / kFileName, std::ios::binary);
-  const std::string file{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  Rows rows;
-  if (!in || !ReadRows(file, &rows)) {
-    return absl::InvalidArgumentError(absl::StrCat(dir, " does not hold intact tables"));
-  }
-  absl::StatusOr<LogIndex> applied = AppliedIn(rows);
+  std::string file{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in) return absl::NotFoundError("there is no copy of tables");
+  return file;
+}
+
+absl::Status MemoryTableStore::InstallFrom(const std::string& dir) {
+  const absl::StatusOr<std::string> file = ReadCopy(dir);
+  std::optional<TableRows> rows = file.ok() ? DecodeTableRows(*file) : std::nullopt;
+  if (!rows) return absl::InvalidArgumentError(absl::StrCat(dir, " does not hold intact tables"));
+  absl::StatusOr<LogIndex> applied = AppliedIn(*rows);
   if (!applied.ok()) return absl::InvalidArgumentError(applied.status().message());
   {
     std::unique_lock lock(mutex_);
-    rows_.swap(rows);
+    rows_.swap(*rows);
     flushed_ = *applied;
   }
+  if (files_ != nullptr) return files_->Remove(dir);
   std::error_code ignored;  // what is left of the copy is only in the way
   std::filesystem::remove_all(dir, ignored);
   return absl::OkStatus();

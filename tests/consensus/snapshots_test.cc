@@ -285,5 +285,33 @@ TEMPLATE_TEST_CASE("a member is added to a group of one by a snapshot, and votes
   REQUIRE(IsLevel(world, "b", world.node("a")));
 }
 
+TEMPLATE_TEST_CASE("a member that is removed and added again in a transfer gets another", "",
+                   ThreadWorld, VirtualWorld) {
+  TestType world;
+  CutSoon(world);
+  world.options.snapshot_bytes_per_second = 2 << 20;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  const auto change = [&](MemberChangeKind kind) {
+    REQUIRE(world.Until([&] {
+      return world.Wait(leader.ChangeMembers({{kind, NodeId(away), away, {}}})).ok();
+    }));
+  };
+  world.Crash(away);
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(world.Propose(leader, std::string(1 << 20, 'y')).ok());
+  }
+  WriteUntilCut(world, leader, leader->status().last_index);
+  world.Start(away, kNames);
+  REQUIRE(world.Until([&] { return world.disk(away).snapshots.directories() > 0; }));
+  change(MemberChangeKind::kRemove);
+  change(MemberChangeKind::kAddVoter);
+  REQUIRE(IsLevel(world, away, leader));
+  REQUIRE(world.Until([&] {
+    const ClusterStatus status = leader->status();
+    return status.members.size() == 3 && status.members[0].voter && status.members[1].voter;
+  }));
+}
+
 }  // namespace
 }  // namespace scheduled::testing

@@ -6,6 +6,7 @@
 #include "storage/directory_snapshot_files.h"
 #include "storage/durable_file.h"
 #include "storage/memory_snapshot_files.h"
+#include "storage/memory_table_store.h"
 #include "storage/snapshot_container.h"
 #include "storage/world.h"
 
@@ -188,6 +189,23 @@ TEST_CASE("the power may fail at any change of a transfer and of its install") {
   }
   REQUIRE(old_kept > 20);
   REQUIRE(new_found > 1);
+}
+
+TEST_CASE("tables in memory are copied through directories in memory, and a damaged copy is refused") {
+  MemorySnapshotFiles files;
+  MemoryTableStore from(&files), to(&files);
+  REQUIRE(ApplyRows(from, 7, {{"a", "1"}, {"b", std::string(300, 'x')}}).ok());
+  REQUIRE(ApplyRows(to, 3, {{"z", "9"}}).ok());
+  REQUIRE(from.Checkpoint("copy").ok());
+  REQUIRE(to.InstallFrom("copy").ok());
+  CHECK(RowsOf(to) == RowsOf(from));
+  CHECK(*to.FlushedIndex() == LogIndex(7));
+  CHECK(files.directories() == 0);
+  REQUIRE(from.Checkpoint("copy").ok());
+  REQUIRE(files.Append("copy", "rows", "more").ok());
+  CHECK(absl::IsInvalidArgument(to.InstallFrom("copy")));
+  CHECK(absl::IsInvalidArgument(to.InstallFrom("none")));
+  CHECK(RowsOf(to) == RowsOf(from));
 }
 
 }  // namespace
