@@ -2,6 +2,8 @@
 // node_close.cc.
 #include "scheduler/node.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "consensus/raft_parts.h"
@@ -33,6 +35,7 @@ Node::Node(NodeOptions options, NodeParts parts)
       tables_(parts.tables),
       transport_(std::move(parts.transport)),
       disk_(parts.disk),
+      snapshots_(parts.snapshots),
       told_cluster_id_(std::move(parts.on_cluster_id)),
       log_(Logger(options_.log).With("node", options_.node_id.value)),
       raft_lane_(runtime_->NewLane("raft")),
@@ -83,6 +86,9 @@ absl::Status Node::Start() {
   raft.heartbeat_interval = options_.heartbeat_interval;
   raft.election_timeout = options_.election_timeout;
   raft.lease = LeaseFor(options_.election_timeout);
+  raft.compact_log_bytes = options_.compact_log_bytes;
+  raft.log_tail_bytes = std::min(raft.log_tail_bytes, options_.compact_log_bytes / 8);
+  raft.snapshot_bytes_per_second = options_.snapshot_bytes_per_second;
   RaftParts parts;
   parts.runtime = runtime_;
   parts.log_store = log_store_;
@@ -94,6 +100,7 @@ absl::Status Node::Start() {
   parts.completions = dispatch_.get();
   parts.flush = flush_.get();
   parts.disk = disk_;
+  parts.snapshots = snapshots_;
   parts.on_cluster_id = [this](const std::string& id) { return OnClusterId(id); };
   absl::StatusOr<std::unique_ptr<RaftNode>> node =
       RaftNode::OpenWith(std::move(raft), std::move(parts));

@@ -38,6 +38,7 @@
 #include "scheduler/statistics.h"
 #include "scheduler/worker.h"
 #include "storage/log_store.h"
+#include "storage/snapshot_files.h"
 #include "storage/table_store.h"
 
 namespace scheduled {
@@ -50,7 +51,8 @@ struct NodeParts {
   std::unique_ptr<Transport> transport;  // null: a group of one
   // As RaftParts::on_cluster_id. May be null.
   std::function<absl::Status(const std::string& cluster_id)> on_cluster_id;
-  raft::DiskId disk;  // as RaftParts::disk
+  raft::DiskId disk;                   // as RaftParts::disk
+  SnapshotFiles* snapshots = nullptr;  // as RaftParts::snapshots
 };
 
 // Who is told the outcome of a call: the host, on the completions lane, or a caller that waits, at
@@ -106,6 +108,7 @@ class Node : private jobs::DispatchObserver {
   jobs::JobStateMachine& machine() { return *machine_; }
 
  private:
+
   Node(NodeOptions options, NodeParts parts);
   absl::Status Start();
 
@@ -151,6 +154,7 @@ class Node : private jobs::DispatchObserver {
   TableStore* const tables_;
   const std::unique_ptr<Transport> transport_;
   const raft::DiskId disk_;
+  SnapshotFiles* const snapshots_;
   const std::function<absl::Status(const std::string&)> told_cluster_id_;
   Logger log_;
   RunStatistics statistics_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -45,6 +46,9 @@ struct NodeOptions {
   // A request that could not be carried out ends after this: UNAVAILABLE, or UNKNOWN if it may
   // have been.
   absl::Duration request_timeout = absl::Seconds(10);
+  // As in the public Options.
+  uint64_t compact_log_bytes = uint64_t{512} << 20;
+  std::optional<uint64_t> snapshot_bytes_per_second = uint64_t{64} << 20;
   absl::Duration sweep_interval = absl::Seconds(30);  // looks for what is to be removed
 
   bool alone() const { return peers.size() <= 1; }

@@ -14,6 +14,7 @@
 #include "scheduler/client_commands.h"
 #include "scheduler/node.h"
 #include "storage/data_directory.h"
+#include "storage/directory_snapshot_files.h"
 #include "storage/memory_log_store.h"
 #include "storage/memory_table_store.h"
 #include "storage/rocks_log_store.h"
@@ -53,6 +54,8 @@ NodeOptions ToNodeOptions(const Options& options) {
   node.claim_ahead = options.claim_ahead;
   node.heartbeat_interval = options.heartbeat_interval;
   node.election_timeout = options.election_timeout;
+  node.compact_log_bytes = options.compact_log_bytes;
+  node.snapshot_bytes_per_second = options.snapshot_bytes_per_second;
   return node;
 }
 
@@ -178,6 +181,7 @@ class Scheduler::Impl {
   std::unique_ptr<RocksResources> resources_;
   std::unique_ptr<LogStore> log_store_;
   std::unique_ptr<TableStore> tables_;
+  std::unique_ptr<SnapshotFiles> snapshots_;  // null with a ManualClock
   std::unique_ptr<Node> node_;
 };
 
@@ -207,6 +211,7 @@ absl::StatusOr<std::unique_ptr<Scheduler::Impl>> Scheduler::Impl::Open(Options o
   parts.runtime = impl->runtime_.get();
   parts.log_store = impl->log_store_.get();
   parts.tables = impl->tables_.get();
+  parts.snapshots = impl->snapshots_.get();
   if (!node.alone()) parts.transport = std::move(options.transport);
   absl::StatusOr<std::unique_ptr<Node>> opened = Node::Open(std::move(node), std::move(parts));
   if (!opened.ok()) return opened.status();
@@ -230,6 +235,7 @@ absl::Status Scheduler::Impl::OpenStores(const std::string& data_dir) {
       RocksTableStore::Open(directory_->state_dir(kGroup), *resources_);
   if (!tables.ok()) return tables.status();
   tables_ = *std::move(tables);
+  snapshots_ = std::make_unique<DirectorySnapshotFiles>(directory_->snapshots_dir());
   return absl::OkStatus();
 }
 
