@@ -121,11 +121,13 @@ absl::Status SetLogFormat(Config& config, const std::string& value) {
   return absl::OkStatus();
 }
 
-absl::Status SetMaxJobs(Config& config, const std::string& value) {
-  if (!absl::SimpleAtoi(value, &config.max_jobs) || config.max_jobs == 0) {
-    return absl::InvalidArgumentError("a whole number of at least 1 is expected");
-  }
-  return absl::OkStatus();
+Setter Count(uint64_t Config::*field) {
+  return [field](Config& config, const std::string& value) -> absl::Status {
+    if (!absl::SimpleAtoi(value, &(config.*field)) || config.*field == 0) {
+      return absl::InvalidArgumentError("a whole number of at least 1 is expected");
+    }
+    return absl::OkStatus();
+  };
 }
 
 absl::Status SetNodeId(Config& config, const std::string& value) {
@@ -162,7 +164,13 @@ const std::vector<Setting>& Settings() {
        Span(&Config::drain_timeout)},
       {"history-retention", nullptr, "DURATION", "how long finished jobs are kept [168h]",
        Span(&Config::history_retention)},
-      {"max-jobs", nullptr, "N", "creates beyond it are refused [10000000]", SetMaxJobs},
+      {"max-jobs", nullptr, "N", "creates beyond it are refused [10000000]",
+       Count(&Config::max_jobs)},
+      {"compact-log-bytes", nullptr, "N",
+       "a longer log is cut, and a peer that lags gets a snapshot [536870912]",
+       Count(&Config::compact_log_bytes)},
+      {"snapshot-bytes-per-second", nullptr, "N", "of a snapshot to one peer [67108864]",
+       Count(&Config::snapshot_bytes_per_second)},
       {"log-level", "LOG_LEVEL", "LEVEL", "DEBUG, INFO, WARN or ERROR [INFO]", SetLogLevel},
       {"log-format", nullptr, "FORMAT", "text or json [text]", SetLogFormat},
   };
@@ -257,15 +265,20 @@ absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv) {
     app.add_option(absl::StrCat("--", setting.flag), flags[setting.flag], help + ")")
         ->type_name(setting.shown);
   }
+  Invocation invocation;
   std::string file;
   bool check_only = false;
   app.add_option("--config", file, "a TOML or INI file of settings (SCHEDULED_CONFIG)")
       ->type_name("FILE");
   app.add_flag("--check-config", check_only,
                "check all settings, print those that are given, and exit");
+  app.add_flag(
+      "--repair-lost-quorum", invocation.repair_lost_quorum,
+      "after the majority of a group is lost for good: make the stopped node of --data-dir "
+      "its only member; says what that means unless --yes is given, too");
+  app.add_flag("--yes", invocation.confirmed, "with --repair-lost-quorum: do it");
   app.set_version_flag("--version", absl::StrCat("scheduled ", kVersion));
   app.footer("Flags win over the environment, the environment over the config file.");
-  Invocation invocation;
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

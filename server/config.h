@@ -31,6 +31,8 @@ struct Config {
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration history_retention = absl::Hours(24 * 7);
   uint64_t max_jobs = 10'000'000;
+  uint64_t compact_log_bytes = uint64_t{512} << 20;
+  uint64_t snapshot_bytes_per_second = uint64_t{64} << 20;
   LogLevel log_level = LogLevel::kInfo;
   bool log_json = false;
 };
@@ -42,6 +44,10 @@ struct Invocation {
   std::optional<std::string> print;
   // With `print`: only if `config` can be run.
   bool check = false;
+  // Instead of serving: make the stopped node of config.data_dir the only member of its group, or
+  // without `confirmed` say what that would mean.
+  bool repair_lost_quorum = false;
+  bool confirmed = false;
 };
 
 // kInvalidArgument with one sentence that names the flag, variable or line that is wrong. What the

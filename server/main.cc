@@ -13,6 +13,7 @@
 #include "config.h"
 #include "http/api.h"
 #include "http/http_server.h"
+#include "lost_quorum.h"
 #include "metrics/metrics.h"
 #include "scheduled/grpc_transport.h"
 #include "scheduled/scheduler.h"
@@ -42,6 +43,8 @@ Options SchedulerOptions(const Config& config, LogSink log) {
   options.history_retention = config.history_retention;
   options.max_jobs = config.max_jobs;
   options.drain_timeout = config.drain_timeout;
+  options.compact_log_bytes = config.compact_log_bytes;
+  options.snapshot_bytes_per_second = config.snapshot_bytes_per_second;
   options.log = log;
   if (!config.peers.empty()) {
     options.transport = GrpcTransport(
@@ -116,7 +119,9 @@ int main(int argc, char** argv) {
     std::fputs(invocation->print->c_str(), stdout);
     return 0;
   }
-  if (status.ok()) {
+  if (status.ok() && invocation->repair_lost_quorum) {
+    status = scheduled::server::RepairQuorum(invocation->config, invocation->confirmed);
+  } else if (status.ok()) {
     const sigset_t signals = scheduled::server::BlockSignals();
     status = scheduled::server::Run(invocation->config, signals);
   }

@@ -145,6 +145,9 @@ void DebugCluster(const ApiContext& context, Call, Reply reply) {
           .Number("last_index", cluster.last_index.value)
           .Number("log_bytes", cluster.log_bytes)
           .Raw("servers", servers + "]")
+          .Number("snapshots_sent", cluster.snapshots_sent)
+          .Number("snapshots_dropped", cluster.snapshots_dropped)
+          .Number("snapshots_received", cluster.snapshots_received)
           .Number("job_count", context.scheduler->counts().jobs)
           .Take()));
 }
