@@ -2,6 +2,7 @@
 // for.
 #include <catch2/catch.hpp>
 
+#include "scheduler/peer_codec.h"
 #include "scheduler/world.h"
 
 namespace scheduled::test {
@@ -57,8 +58,19 @@ TEST_CASE("a request of another node that waits for its job ends at the leader t
     if (&box != waiting.next && box.status().leader == waiting.next->id()) other = &box;
   }
   REQUIRE(other != nullptr);
+  int answers = 0;
+  world.network().DropApplication(
+      [&](const NodeId& from, const NodeId& to, const std::string& frame) {
+        const absl::StatusOr<PeerMessage> message = DecodePeerMessage(frame);
+        const auto* answer = message.ok() ? std::get_if<ForwardAnswerMessage>(&*message) : nullptr;
+        if (answer == nullptr || from != waiting.next->id() || to != other->id()) return false;
+        ++answers;
+        CHECK(absl::IsUnavailable(answer->answer.status()));
+        return false;
+      });
   auto cancel = world.Begin(*other, JobVerb::kCancel, "a");
   world.Run(absl::Milliseconds(750));
+  CHECK(answers > 0);
   REQUIRE(cancel->has_value());
   CHECK_FALSE((*cancel)->ok());
 }
