@@ -121,9 +121,6 @@ void Core::AppendToLog(Entry entry) {
     membership_.Append(ConfigurationAt{entry.index, *std::move(configuration)});
     configuration_changed_ = true;
     if (role_ == Role::kLeader) SyncPeers();
-    if (election_deadline_ == MonoTime::Infinite() && role_ != Role::kLeader) {
-      ArmElection(options_.election_min, options_.election_max);
-    }
   }
   log_.Append(std::move(entry));
 }

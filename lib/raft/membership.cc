@@ -2,6 +2,7 @@
 #include "raft/membership.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/assert.h"
@@ -118,27 +119,26 @@ Membership::Membership(std::vector<ConfigurationAt> history, LogIndex applied)
   }
 }
 
-const ConfigurationAt& Membership::At(LogIndex index) const {
-  for (auto each = history_.rbegin(); each != history_.rend(); ++each) {
-    if (each->index <= index) return *each;
-  }
-  return history_.front();
+std::span<const ConfigurationAt> Membership::Since(LogIndex index) const {
+  const auto later =
+      std::find_if(history_.begin(), history_.end(),
+                   [index](const ConfigurationAt& each) { return each.index > index; });
+  SCHEDULED_ASSERT(later != history_.begin(), "what counts at an index that is not cut is known");
+  return std::span(std::prev(later), history_.end());
 }
 
 const Member* Membership::VoterSince(const NodeId& id, LogIndex commit) const {
-  for (auto each = history_.rbegin(); each != history_.rend(); ++each) {
-    if (each->configuration.IsVoter(id)) return each->configuration.Find(id);
-    if (each->index <= commit) return nullptr;
+  const Member* member = nullptr;
+  for (const ConfigurationAt& each : Since(commit)) {
+    if (each.configuration.IsVoter(id)) member = each.configuration.Find(id);
   }
-  return nullptr;
+  return member;
 }
 
 bool Membership::IsVoterThroughout(const NodeId& id, LogIndex commit) const {
-  for (auto each = history_.rbegin(); each != history_.rend(); ++each) {
-    if (!each->configuration.IsVoter(id)) return false;
-    if (each->index <= commit) return true;
-  }
-  return true;
+  const auto since = Since(commit);
+  return std::all_of(since.begin(), since.end(),
+                     [&](const ConfigurationAt& each) { return each.configuration.IsVoter(id); });
 }
 
 void Membership::Append(ConfigurationAt configuration) {

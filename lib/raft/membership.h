@@ -4,6 +4,7 @@
 #define SCHEDULED_LIB_RAFT_MEMBERSHIP_H_
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "raft/configuration.h"
@@ -27,8 +28,8 @@ class Membership {
   // The newest. Takes effect when it is appended.
   const Configuration& current() const { return history_.back().configuration; }
   LogIndex current_index() const { return history_.back().index; }
-  // The one that counts once everything through `index` is applied.
-  const ConfigurationAt& At(LogIndex index) const;
+  // The one that counts once everything through `index` is applied, which is not cut.
+  const ConfigurationAt& At(LogIndex index) const { return Since(index).front(); }
   // The node as a voter of the newest configuration, or of one that counted since `commit`: whoever
   // is no voter only by an entry that is not committed may be the only one that has this entry, and
   // must be able to lead until it is (dissertation, section 4.2.2). Null if it is none.
@@ -45,6 +46,9 @@ class Membership {
   void ResetTo(ConfigurationAt configuration);
 
  private:
+  // The one that counts at `index`, and all that came behind it.
+  std::span<const ConfigurationAt> Since(LogIndex index) const;
+
   std::vector<ConfigurationAt> history_;  // never empty
 };
 

@@ -59,14 +59,16 @@ bool Check(const Message&, const ReadReply& reply) {
 }
 bool Check(const Message&, const TimeoutNow&) { return true; }
 bool Check(const Message& message, const SnapshotRequest& request) {
-  return IsSane(request.meta.at) && request.meta.at.index.value > 0 &&
-         request.meta.at.term <= message.term &&
-         request.meta.configuration_index <= request.meta.at.index &&
-         request.meta.configuration.IsWellFormed();
+  return IsWellFormed(request.meta, message.term);
 }
 bool Check(const Message&, const SnapshotReply& reply) { return IsSane(reply.index); }
 
 }  // namespace
+
+bool IsWellFormed(const SnapshotMeta& meta, Term term) {
+  return IsSane(meta.at) && meta.at.index.value > 0 && meta.at.term <= term &&
+         meta.configuration_index <= meta.at.index && meta.configuration.IsWellFormed();
+}
 
 bool IsWellFormed(const Message& message) {
   if (message.from.empty() || message.from.value.size() > kMaxNodeIdBytes) return false;

@@ -175,6 +175,8 @@ struct Message {
 
 // False for what no correct peer sends, whatever its state; such a message is dropped and counted.
 bool IsWellFormed(const Message& message);
+// The same for a snapshot that a leader of `term` sends.
+bool IsWellFormed(const SnapshotMeta& meta, Term term);
 
 }  // namespace scheduled::raft
 

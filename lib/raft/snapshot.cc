@@ -36,6 +36,10 @@ void Core::On(SnapshotReceived event) {
   // A transfer of an earlier term has no standing any more; a later leader sends its own.
   if (event.term != hard_state_.term || role_ != Role::kFollower || installing_) return;
   if (!leader_.empty() && leader_ != event.from) return;
+  if (!IsWellFormed(event.meta, event.term)) {
+    ++dropped_malformed_;
+    return;
+  }
   if (event.meta.at.index <= commit_ || log_.Contains(event.meta.at)) {
     // It has all of it, and perhaps acknowledged entries behind it, which an install would drop.
     // What a snapshot holds is committed.
@@ -74,6 +78,10 @@ void Core::On(SnapshotInstalled event) {
   commit_ = index;
   apply_through_ = index;
   applied_ = index;
+  // The timer may have run out while this node was no voter; the snapshot may have made it one.
+  if (election_deadline_ == MonoTime::Infinite()) {
+    ArmElection(options_.election_min, options_.election_max);
+  }
   if (leader_.empty()) return;
   SendTo(leader_, AppendReply{true, index, LogIndex(), LogPosition()}, writes_.HardStateSeq());
 }

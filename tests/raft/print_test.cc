@@ -77,6 +77,7 @@ TEST_CASE("events read as what happened") {
   CHECK(ToString(Event(SnapshotReceived{NodeId("b"), Term(4), TransferId(1), meta})) ==
         "received from b in term 4: snapshot 8@4 with (a) of 1");
   CHECK(ToString(Event(SnapshotInstalled{meta})) == "installed snapshot 8@4 with (a) of 1");
+  CHECK(ToString(Event(SnapshotRefused{})) == "refused the snapshot");
   CHECK(ToString(Event(Deadline{})) == "deadline");
   CHECK(ToString(Event(Message{GroupId(1), NodeId("a"), NodeId("b"), {}, Term(1), TimeoutNow{}})) ==
         "a->b term 1: timeout now");

@@ -53,6 +53,12 @@ TEST_CASE("an acknowledgement that no drain has handed out goes with what it spo
   CHECK(replies[0].to == NodeId("c"));
 }
 
+TEST_CASE("only a command that a snapshot jumped over may have been applied after all") {
+  CHECK(IsDefinitelyNotApplied(ProposalFailure::kNotLeader));
+  CHECK(IsDefinitelyNotApplied(ProposalFailure::kSuperseded));
+  CHECK_FALSE(IsDefinitelyNotApplied(ProposalFailure::kUnknown));
+}
+
 TEST_CASE("a lost window is noticed by the next answered heartbeats, and sent again") {
   World world({.nodes = 3, .seed = 12});
   const int leader = world.AwaitLeader();

@@ -43,16 +43,12 @@
 #define SCHEDULED_TESTS_RAFT_SCENARIO_H_
 
 #include <string>
-#include <vector>
 
 namespace scheduled::raft {
 
 // The text of the scenario with its output as it is now. What a command does not like, and a failed
 // assertion, are output as well.
 std::string RunScenario(const std::string& text);
-
-// Empty if they are equal; otherwise the lines that differ, with some around them.
-std::string DiffOfLines(const std::string& expected, const std::string& actual);
 
 }  // namespace scheduled::raft
 

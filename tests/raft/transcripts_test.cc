@@ -33,6 +33,51 @@ size_t LeadingComments(const std::string& text) {
   return count;
 }
 
+// Empty if they are equal; otherwise the lines that differ, with some around them: the longest
+// common subsequence, and what each text has of its own.
+std::string DiffOfLines(const std::string& expected, const std::string& actual) {
+  const auto split = [](const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream in(text);
+    for (std::string line; std::getline(in, line);) lines.push_back(line);
+    return lines;
+  };
+  const std::vector<std::string> a = split(expected);
+  const std::vector<std::string> b = split(actual);
+  std::vector<std::vector<size_t>> common(a.size() + 1, std::vector<size_t>(b.size() + 1));
+  for (size_t i = a.size(); i-- > 0;) {
+    for (size_t j = b.size(); j-- > 0;) {
+      common[i][j] =
+          a[i] == b[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
+    }
+  }
+  std::vector<std::string> all;
+  for (size_t i = 0, j = 0; i < a.size() || j < b.size();) {
+    if (i < a.size() && j < b.size() && a[i] == b[j]) {
+      all.push_back("  " + a[i++]);
+      ++j;
+    } else if (i < a.size() && (j == b.size() || common[i + 1][j] >= common[i][j + 1])) {
+      all.push_back("- " + a[i++]);
+    } else {
+      all.push_back("+ " + b[j++]);
+    }
+  }
+  constexpr size_t kAround = 4;
+  std::vector<bool> shown(all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i][0] == ' ') continue;
+    for (size_t k = i < kAround ? 0 : i - kAround; k <= i + kAround && k < all.size(); ++k) {
+      shown[k] = true;
+    }
+  }
+  std::string out;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (shown[i]) out += all[i] + "\n";
+    if (!shown[i] && i > 0 && shown[i - 1]) out += "  ...\n";
+  }
+  return out;
+}
+
 class ScenarioCase : public Catch::ITestInvoker {
  public:
   explicit ScenarioCase(std::filesystem::path file) : file_(std::move(file)) {}
@@ -84,49 +129,4 @@ TEST_CASE("there are scenarios, and a changed one is seen") {
 }
 
 }  // namespace
-
-// The longest common subsequence, and around it what each text has of its own.
-std::string DiffOfLines(const std::string& expected, const std::string& actual) {
-  const auto split = [](const std::string& text) {
-    std::vector<std::string> lines;
-    std::istringstream in(text);
-    for (std::string line; std::getline(in, line);) lines.push_back(line);
-    return lines;
-  };
-  const std::vector<std::string> a = split(expected);
-  const std::vector<std::string> b = split(actual);
-  std::vector<std::vector<size_t>> common(a.size() + 1, std::vector<size_t>(b.size() + 1));
-  for (size_t i = a.size(); i-- > 0;) {
-    for (size_t j = b.size(); j-- > 0;) {
-      common[i][j] =
-          a[i] == b[j] ? common[i + 1][j + 1] + 1 : std::max(common[i + 1][j], common[i][j + 1]);
-    }
-  }
-  std::vector<std::string> all;
-  for (size_t i = 0, j = 0; i < a.size() || j < b.size();) {
-    if (i < a.size() && j < b.size() && a[i] == b[j]) {
-      all.push_back("  " + a[i++]);
-      ++j;
-    } else if (i < a.size() && (j == b.size() || common[i + 1][j] >= common[i][j + 1])) {
-      all.push_back("- " + a[i++]);
-    } else {
-      all.push_back("+ " + b[j++]);
-    }
-  }
-  constexpr size_t kAround = 4;
-  std::vector<bool> shown(all.size());
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (all[i][0] == ' ') continue;
-    for (size_t k = i < kAround ? 0 : i - kAround; k <= i + kAround && k < all.size(); ++k) {
-      shown[k] = true;
-    }
-  }
-  std::string out;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (shown[i]) out += all[i] + "\n";
-    if (!shown[i] && i > 0 && shown[i - 1]) out += "  ...\n";
-  }
-  return out;
-}
-
 }  // namespace scheduled::raft
