@@ -384,9 +384,9 @@ uint64_t VirtualLoop::digest() const {
   return digest_;
 }
 
-std::string VirtualLoop::last_lane() const {
+std::string_view VirtualLoop::last_lane() const {
   Lock lock(mu_);
-  return std::string(last_lane_);
+  return last_lane_;
 }
 
 }  // namespace scheduled

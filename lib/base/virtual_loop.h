@@ -91,8 +91,9 @@ class VirtualLoop {
   // seed that end with the same digest took the same way.
   uint64_t event_count() const;
   uint64_t digest() const;
-  // The lane of the task that runs or ran last, as "node/lane"; for a failing seed's report.
-  std::string last_lane() const;
+  // The lane of the task that runs or ran last, as "node/lane": one place in memory for each name,
+  // for as long as the loop lives.
+  std::string_view last_lane() const;
 
  private:
   friend class VirtualLane;

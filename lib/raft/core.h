@@ -114,9 +114,9 @@ class Core {
   // handed out to be applied and is not cut.
   SnapshotMeta DescribeSnapshot(LogIndex index) const;
 
-  // Recounts what is kept as a running figure. For tests and simulation; the checks are in the
-  // order of the members.
-  void CheckInvariants() const;
+  // Recounts what is kept as a running figure, of the entries in memory the `newest` only. For
+  // tests and simulation; the checks are in the order of the members.
+  void CheckInvariants(uint64_t newest = UINT64_MAX) const;
 
  private:
   friend struct Fingerprint;  // tests/explore compares states by it

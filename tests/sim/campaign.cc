@@ -2,7 +2,7 @@
 //
 //   begin <seed>
 //   done <seed> <events> <simulated seconds> <committed> <elections>
-//   probe <name> <count>
+//   probe <count> <name>
 //   finding                       the report follows, line by line, up to the line "end"
 #include "sim/campaign.h"
 
@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -49,7 +50,7 @@ std::map<const char*, uint64_t>& Probes() {
 
 void TellProbes() {
   std::string lines;
-  for (const auto& [name, count] : Probes()) lines += fmt::format("probe {} {}\n", name, count);
+  for (const auto& [name, count] : Probes()) lines += fmt::format("probe {} {}\n", count, name);
   Tell(lines);
   Probes().clear();
 }
@@ -200,13 +201,15 @@ class Campaign {
       worker->running = false;
       ++result_.seeds;
       result_.events += events;
+      result_.fewest_events = std::min(result_.fewest_events, events);
       result_.simulated_seconds += simulated;
       result_.committed += committed;
       result_.elections += elections;
     } else if (word == "probe") {
-      std::string name;
       uint64_t count = 0;
-      words >> name >> count;
+      std::string name;  // may have spaces
+      words >> count >> std::ws;
+      std::getline(words, name);
       result_.probes[name] += count;
     } else if (word == "finding") {
       worker->in_report = true;
@@ -219,7 +222,7 @@ class Campaign {
 
   void AddFinding(const std::string& report) {
     result_.findings.push_back(report);
-    fmt::print(stderr, "FINDING {}\n", report);
+    if (!options_.quiet) fmt::print(stderr, "FINDING {}\n", report);
   }
 
   void OnEnd(Worker* worker) {
@@ -252,7 +255,7 @@ class Campaign {
   }
 
   void Progress() {
-    if (SecondsSince(last_progress_) < 10) return;
+    if (options_.quiet || SecondsSince(last_progress_) < 10) return;
     last_progress_ = RealTime::now();
     const double seconds = SecondsSince(start_);
     fmt::print(stderr,

@@ -22,11 +22,13 @@ struct CampaignOptions {
   uint64_t twice_every = 20;    // a seed of so many runs twice and must end in the same digest
   uint64_t most_findings = 20;  // then it gives up
   double hang_seconds = 120;    // a seed that takes longer is a finding
+  bool quiet = false;           // prints nothing
 };
 
 struct CampaignResult {
   uint64_t seeds = 0;
   uint64_t events = 0;
+  uint64_t fewest_events = UINT64_MAX;  // of one seed
   double simulated_seconds = 0;
   double real_seconds = 0;
   uint64_t committed = 0;

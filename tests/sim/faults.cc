@@ -7,78 +7,20 @@
 #include <array>
 #include <utility>
 
+#include "base/assert.h"
+#include "sim/frame_types.h"
+
 namespace scheduled::sim {
 namespace {
-
-constexpr std::array<std::string_view, kFaultKinds> kNames = {
-    "partition",  "clog",      "reset",      "pause", "crash",   "crash-all",
-    "stall-sync", "fail-sync", "step-clock", "drift", "transfer"};
 
 // The clock bounds that a cluster is promised to bear: see NodeOptions::max_clock_skew, and the
 // drift bound of leases.
 constexpr absl::Duration kBearableStep = absl::Milliseconds(100);
 constexpr absl::Duration kMadStep = absl::Seconds(30);
+// A node whose disk failed is started again after so long.
+constexpr absl::Duration kRestartAfter = absl::Milliseconds(300);
 
 }  // namespace
-
-FaultPlan FaultPlan::Draw(Random* random, int nodes) {
-  FaultPlan plan;
-  // A tenth of the seeds has a calm world, where everything must be quick and nothing twice.
-  const bool calm = random->Chance(1, 10);
-  for (int kind = 0; kind < kFaultKinds; ++kind) {
-    const absl::Duration most = random->Between(absl::Milliseconds(400), absl::Seconds(15));
-    const absl::Duration every = random->Between(absl::Milliseconds(200), most);
-    if (!calm && random->Chance(1, 3)) plan.every[kind] = every;
-  }
-  if (nodes == 1) {
-    for (FaultKind kind :
-         {FaultKind::kPartition, FaultKind::kClog, FaultKind::kReset, FaultKind::kTransfer}) {
-      plan.every[static_cast<int>(kind)] = absl::ZeroDuration();
-    }
-  }
-  const std::array<absl::Duration, 4> longest = {absl::Milliseconds(300), absl::Seconds(1),
-                                                 absl::Seconds(4), absl::Seconds(10)};
-  plan.longest = longest[random->Uniform(longest.size())];
-  plan.mad_clocks = random->Chance(1, 3);
-  plan.calm = calm;
-  if (calm) return plan;
-
-  const auto rate = [random](uint64_t most) {
-    return random->Chance(1, 3) ? static_cast<uint32_t>(random->Uniform(most)) : 0;
-  };
-  plan.weather.lost = rate(2'000);
-  plan.weather.doubled = rate(2'000);
-  plan.weather.slow = rate(500);
-  plan.weather.reordered = rate(2'000);
-  if (random->Chance(1, 4)) plan.weather.delay_high = absl::Milliseconds(20);
-  if (random->Chance(1, 4)) plan.weather.slow_by = absl::Milliseconds(900);
-  if (random->Chance(1, 2)) {
-    plan.pace.task_cost = absl::Microseconds(static_cast<int64_t>(random->Uniform(50)));
-    plan.pace.stall_per_mille = rate(100);
-    plan.pace.stall_max = absl::Milliseconds(static_cast<int64_t>(1 + random->Uniform(20)));
-  }
-  if (random->Chance(1, 4)) plan.sync_high = absl::Milliseconds(20);
-  return plan;
-}
-
-std::string FaultPlan::ToString() const {
-  std::string text;
-  for (int kind = 0; kind < kFaultKinds; ++kind) {
-    if (every[kind] == absl::ZeroDuration()) continue;
-    text += fmt::format("{} every {:.1f} s, ", kNames[kind], absl::ToDoubleSeconds(every[kind]));
-  }
-  return text + fmt::format(
-                    "lasting up to {:.1f} s{}; of 10,000 frames {} lost, {} doubled, {} slow, {} "
-                    "reordered by {} ms, delay up to {} us; tasks {} us, {} per mille stalled by "
-                    "{} ms; syncs up to {} us",
-                    absl::ToDoubleSeconds(longest), mad_clocks ? ", mad clocks" : "", weather.lost,
-                    weather.doubled, weather.slow, weather.reordered,
-                    absl::ToInt64Milliseconds(weather.slow_by),
-                    absl::ToInt64Microseconds(weather.delay_high),
-                    absl::ToInt64Microseconds(pace.task_cost), pace.stall_per_mille,
-                    absl::ToInt64Milliseconds(pace.stall_max),
-                    absl::ToInt64Microseconds(sync_high));
-}
 
 Faults::Faults(World* world, FaultPlan plan)
     : world_(*world), plan_(std::move(plan)), random_(world->random().Fork()) {}
@@ -100,148 +42,207 @@ void Faults::Prepare() {
 }
 
 void Faults::Begin() {
-  for (int kind = 0; kind < kFaultKinds; ++kind) Arm(static_cast<FaultKind>(kind));
+  for (const FaultAction& action : plan_.actions) {
+    world_.After(action.at, [this, &action] {
+      if (!over_) Do(action);
+    });
+  }
   WatchFailed();
 }
 
-void Faults::Arm(FaultKind kind) {
-  if (!plan_.Has(kind)) return;
-  const absl::Duration every = plan_.every[static_cast<int>(kind)];
-  world_.After(random_.Between(absl::Milliseconds(1), 2 * every), [this, kind] {
-    if (over_) return;
-    Do(kind);
-    Arm(kind);
-  });
+int Faults::AnyMachine(Random* random) {
+  const bool leader = random->Chance(plan_.at_leader, 100);
+  const auto any = static_cast<int>(random->Uniform(world_.size()));
+  return leader && world_.Leader() >= 0 ? world_.Leader() : any;
 }
 
-int Faults::Any() { return static_cast<int>(random_.Uniform(world_.size())); }
-
-int Faults::AnyOther(int than) {
-  const int other = static_cast<int>(random_.Uniform(world_.size() - 1));
+int Faults::AnyOther(Random* random, int than) {
+  const int other = static_cast<int>(random->Uniform(world_.size() - 1));
   return other < than ? other : other + 1;
 }
 
-absl::Duration Faults::Lasting() { return random_.Between(absl::Milliseconds(1), plan_.longest); }
-
-void Faults::Later(Task task) {
-  world_.After(Lasting(), [this, task = std::move(task)]() mutable {
+void Faults::Later(absl::Duration lasting, Task task) {
+  world_.After(lasting, [this, task = std::move(task)]() mutable {
     if (!over_) std::move(task)();
   });
 }
 
-void Faults::Do(FaultKind kind) {
-  const int machine = Any();
-  Machine& it = world_.machine(machine);
-  switch (kind) {
-    case FaultKind::kPartition:
-      return DoPartition();
+void Faults::Do(const FaultAction& action) {
+  Random random(action.seed);
+  const int machine = AnyMachine(&random);
+  Probe(FaultName(action.kind));
+  if (world_.tracing()) Note(ToString(action));
+  switch (action.kind) {
+    case FaultKind::kCutOff:
+      return DoCutOff(action, &random, machine);
+    case FaultKind::kSplit:
+      return DoSplit(action, &random);
+    case FaultKind::kMute:
+      return DoMute(action, &random, machine);
     case FaultKind::kClog:
-      return DoClog();
+      return DoClog(action, &random, machine);
     case FaultKind::kReset:
-      Note("connection reset");
-      return world_.network().Reset(machine, AnyOther(machine));
-    case FaultKind::kPause:
-      return Soon(machine, [this, machine] { DoPause(machine); });
-    case FaultKind::kCrash:
-      return Soon(machine, [this, machine] { DoCrash(machine); });
+      return world_.network().Reset(machine, AnyOther(&random, machine));
     case FaultKind::kCrashAll:
-      for (int i = 0; i < world_.size(); ++i) DoCrash(i);
+      for (int i = 0; i < world_.size(); ++i) {
+        DoCrash(i, random.Between(absl::Milliseconds(1), action.lasting));
+      }
       return;
-    case FaultKind::kStallSync:
-      Note(fmt::format("stalls a sync of {}", it.id.value));
-      return it.sync->StallNext(Lasting());
-    case FaultKind::kFailSync:
-      Note(fmt::format("fails a sync of {}", it.id.value));
-      return it.sync->FailNext();
-    case FaultKind::kStepClock: {
-      const absl::Duration most = plan_.mad_clocks ? kMadStep : kBearableStep;
-      // Always near the truth, which no number of steps leaves behind.
-      const absl::Duration by =
-          random_.Between(-most, most) + (world_.loop().WallNow() - it.runtime->clock().WallNow());
-      Note(
-          fmt::format("steps the clock of {} by {:.3f} s", it.id.value, absl::ToDoubleSeconds(by)));
-      world_.BeforeClockMove(machine);
-      return it.runtime->StepWall(by);
-    }
-    case FaultKind::kDrift:
-      return DoDrift(machine);
-    case FaultKind::kTransfer:
-      return DoTransfer();
+    default:
+      return DoMachine(action, &random, machine);
   }
 }
 
-void Faults::DoPartition() {
-  const int machine = Any();
-  const int other = AnyOther(machine);
-  const bool in = random_.Chance(2, 3);
-  const bool out = !in || random_.Chance(2, 3);
-  const bool all = random_.Chance(1, 2);
-  Note(fmt::format("cuts {} off from {}: {}{}", world_.machine(machine).id.value,
-                   all ? "all" : world_.machine(other).id.value, in ? "in " : "",
-                   out ? "out" : ""));
-  const auto set = [this, machine, other, in, out, all](bool cut) {
-    for (int i = 0; i < world_.size(); ++i) {
-      if (i == machine || (!all && i != other)) continue;
-      if (in) world_.network().Cut(i, machine, cut);
-      if (out) world_.network().Cut(machine, i, cut);
-    }
-  };
+void Faults::DoMachine(const FaultAction& action, Random* random, int machine) {
+  Machine& it = world_.machine(machine);
+  const absl::Duration lasting = action.lasting;
+  switch (action.kind) {
+    case FaultKind::kPause:
+      return Soon(random, machine, [this, machine, lasting] { DoPause(machine, lasting); });
+    case FaultKind::kCrash:
+      return Soon(random, machine, [this, machine, lasting] { DoCrash(machine, lasting); });
+    case FaultKind::kStallSync:
+      Note(fmt::format("stalls a sync of {}", it.id.value));
+      return it.sync->StallNext(lasting);
+    case FaultKind::kFailSync:
+      Note(fmt::format("fails a sync of {}", it.id.value));
+      return it.sync->FailNext();
+    case FaultKind::kFailRead:
+      Note(fmt::format("fails a read of {}", it.id.value));
+      return it.log->FailNextRead();
+    case FaultKind::kFullDisk:
+      return DoFullDisk(machine, lasting);
+    case FaultKind::kStepClock:
+      return DoStepClock(random, machine);
+    case FaultKind::kDrift:
+      return DoDrift(random, machine);
+    default:
+      return DoTransfer(random, machine);
+  }
+}
+
+void Faults::Harm(absl::Duration lasting, std::function<void(bool)> set) {
   set(true);
   world_.BeginHarm();
-  Later([this, set] {
+  Later(lasting, [this, set = std::move(set)] {
     Note("a cut heals");
     world_.EndHarm();
     set(false);
   });
 }
 
-void Faults::DoClog() {
-  const int from = Any();
-  const int to = AnyOther(from);
-  const auto frame_class = static_cast<FrameClass>(1 + random_.Uniform(SimNetwork::kClasses));
-  Note(fmt::format("clogs class {} from {} to {}", static_cast<int>(frame_class),
-                   world_.machine(from).id.value, world_.machine(to).id.value));
-  const absl::Duration lasting = Lasting();
-  world_.network().Clog(from, to, frame_class, world_.now() + lasting);
-  world_.BeginHarm();
-  world_.After(lasting, [this] {
-    if (!over_) world_.EndHarm();
+void Faults::DoCutOff(const FaultAction& action, Random* random, int machine) {
+  const int other = AnyOther(random, machine);
+  const bool in = random->Chance(2, 3);
+  const bool out = !in || random->Chance(2, 3);
+  const bool all = random->Chance(1, 2);
+  Note(fmt::format("cuts {} off from {}: {}{}", world_.machine(machine).id.value,
+                   all ? "all" : world_.machine(other).id.value, in ? "in " : "",
+                   out ? "out" : ""));
+  if (in != out) Probe("fault.cut-off-one-way");
+  Harm(action.lasting, [this, machine, other, in, out, all](bool cut) {
+    for (int i = 0; i < world_.size(); ++i) {
+      if (i == machine || (!all && i != other)) continue;
+      if (in) world_.network().Cut(i, machine, cut);
+      if (out) world_.network().Cut(machine, i, cut);
+    }
   });
 }
 
-void Faults::Soon(int machine, Task act) {
+void Faults::DoSplit(const FaultAction& action, Random* random) {
+  const uint64_t part = random->Next();
+  const bool one_way = random->Chance(1, 4);
+  const auto in_part = [part](int machine) { return (part >> machine & 1) != 0; };
+  Note("splits the machines");
+  Harm(action.lasting, [this, in_part, one_way](bool cut) {
+    for (int i = 0; i < world_.size(); ++i) {
+      for (int j = 0; j < world_.size(); ++j) {
+        if (in_part(i) && !in_part(j)) world_.network().Cut(i, j, cut);
+        if (!in_part(i) && in_part(j) && !one_way) world_.network().Cut(i, j, cut);
+      }
+    }
+  });
+}
+
+void Faults::DoMute(const FaultAction& action, Random* random, int machine) {
+  const auto type = static_cast<FrameType>(random->Uniform(kFrameTypes));
+  const int to = random->Chance(1, 2) ? AnyOther(random, machine) : -1;
+  const bool both = random->Chance(1, 3);
+  Note(fmt::format("mutes {} from {}{}", FrameTypeName(type), world_.machine(machine).id.value,
+                   both ? ", and to it" : ""));
+  Harm(action.lasting, [this, machine, to, both, type](bool mute) {
+    for (int i = 0; i < world_.size(); ++i) {
+      if (i == machine || (to >= 0 && i != to)) continue;
+      world_.network().Mute(machine, i, type, mute);
+      if (both) world_.network().Mute(i, machine, type, mute);
+    }
+  });
+}
+
+void Faults::DoClog(const FaultAction& action, Random* random, int machine) {
+  const int to = AnyOther(random, machine);
+  const auto frame_class = static_cast<FrameClass>(1 + random->Uniform(SimNetwork::kClasses));
+  Note(fmt::format("clogs class {} from {} to {}", static_cast<int>(frame_class),
+                   world_.machine(machine).id.value, world_.machine(to).id.value));
+  world_.network().Clog(machine, to, frame_class, world_.now() + action.lasting);
+  world_.BeginHarm();
+  Later(action.lasting, [this] { world_.EndHarm(); });
+}
+
+void Faults::Soon(Random* random, int machine, Task act) {
   static constexpr std::array<std::string_view, 6> kLanes = {"dispatch", "dispatch", "raft",
                                                              "log",      "apply",    "executor"};
-  if (random_.Chance(1, 3)) return std::move(act)();
-  const std::string lane(kLanes[random_.Uniform(kLanes.size())]);
-  world_.Behind(machine, lane, static_cast<int>(1 + random_.Uniform(50)),
+  if (random->Chance(1, 3)) return std::move(act)();
+  const std::string lane(kLanes[random->Uniform(kLanes.size())]);
+  world_.Behind(machine, lane, static_cast<int>(1 + random->Uniform(50)),
                 [this, act = std::move(act)]() mutable {
                   if (!over_) std::move(act)();
                 });
 }
 
-void Faults::DoPause(int machine) {
+void Faults::DoPause(int machine, absl::Duration lasting) {
   world_.BeginHarm();
   world_.Pause(machine);
-  Later([this, machine] {
+  Later(lasting, [this, machine] {
     world_.EndHarm();
     world_.Resume(machine);
   });
 }
 
-void Faults::DoCrash(int machine) {
+void Faults::DoCrash(int machine, absl::Duration lasting) {
   world_.BeginHarm();
   world_.Crash(machine);
-  Later([this, machine] {
+  Later(lasting, [this, machine] {
     world_.EndHarm();
     world_.Boot(machine);
   });
 }
 
-void Faults::DoDrift(int machine) {
+void Faults::DoFullDisk(int machine, absl::Duration lasting) {
+  Note(fmt::format("fills the disk of {}", world_.machine(machine).id.value));
+  world_.BeginHarm();
+  world_.machine(machine).sync->SetFull(true);
+  Later(lasting, [this, machine] {
+    world_.EndHarm();
+    world_.machine(machine).sync->SetFull(false);
+  });
+}
+
+void Faults::DoStepClock(Random* random, int machine) {
+  Machine& it = world_.machine(machine);
+  const absl::Duration most = plan_.mad_clocks ? kMadStep : kBearableStep;
+  // Always near the truth, which no number of steps leaves behind.
+  const absl::Duration by =
+      random->Between(-most, most) + (world_.loop().WallNow() - it.runtime->clock().WallNow());
+  Note(fmt::format("steps the clock of {} by {:.3f} s", it.id.value, absl::ToDoubleSeconds(by)));
+  world_.BeforeClockMove(machine);
+  it.runtime->StepWall(by);
+}
+
+void Faults::DoDrift(Random* random, int machine) {
   // Lease arithmetic bears one percent; wall clocks may be worse.
-  const int64_t mono = random_.Between(int64_t{-9}, int64_t{9});
-  const int64_t wall = plan_.mad_clocks ? random_.Between(int64_t{-50}, int64_t{50}) : mono;
+  const int64_t mono = random->Between(int64_t{-9}, int64_t{9});
+  const int64_t wall = plan_.mad_clocks ? random->Between(int64_t{-50}, int64_t{50}) : mono;
   Note(fmt::format("{}: clocks drift by {} and {} per mille", world_.machine(machine).id.value,
                    mono, wall));
   world_.BeforeClockMove(machine);
@@ -249,15 +250,18 @@ void Faults::DoDrift(int machine) {
   world_.machine(machine).runtime->SetWallRate({1000 + wall, 1000});
 }
 
-void Faults::DoTransfer() {
+void Faults::DoTransfer(Random* random, int machine) {
   const int leader = world_.Leader();
-  const int asked = leader < 0 || random_.Chance(1, 10) ? Any() : leader;
-  Machine& machine = world_.machine(asked);
-  if (!machine.up()) return;
+  const int asked = leader < 0 || random->Chance(1, 10) ? machine : leader;
+  Machine& it = world_.machine(asked);
+  if (!it.up()) return;
   std::optional<NodeId> to;
-  if (random_.Chance(1, 2)) to = world_.machine(Any()).id;
-  Note(fmt::format("asks {} to hand over to {}", machine.id.value, to ? to->value : "anybody"));
-  machine.member->raft().Transfer(to, [](absl::Status) {});
+  const auto target = static_cast<int>(random->Uniform(world_.size()));
+  if (random->Chance(1, 2)) to = world_.machine(target).id;
+  Note(fmt::format("asks {} to hand over to {}", it.id.value, to ? to->value : "anybody"));
+  it.member->raft().Transfer(to, [](absl::Status done) {
+    Probe(done.ok() ? "sim.transfer-done" : "sim.transfer-refused");
+  });
 }
 
 // A node whose disk failed stops; somebody starts it again.
@@ -266,35 +270,70 @@ void Faults::WatchFailed() {
     if (over_) return;
     for (int i = 0; i < world_.size(); ++i) {
       Machine& machine = world_.machine(i);
-      if (machine.log->failed() || machine.tables->failed()) DoCrash(i);
+      if (machine.log->failed() || machine.tables->failed()) DoCrash(i, kRestartAfter);
     }
     WatchFailed();
   });
 }
 
-void Faults::Heal() {
+// Nothing new goes wrong, and what is wrong between machines and all the time is over.
+void Faults::Calm() {
   over_ = true;
-  Note("everything heals");
   world_.AllHealed();
   world_.network().Heal();
   world_.network().SetWeather({});
-  for (int i = 0; i < world_.size(); ++i) {
-    Machine& machine = world_.machine(i);
-    machine.sync->Heal();
-    machine.sync->SetPace(absl::Microseconds(100), absl::Milliseconds(1));
-    machine.runtime->SetPace({});
-    if (world_.clocks_were_moved()) {
-      world_.BeforeClockMove(i);
-      machine.runtime->SetMonoRate({});
-      machine.runtime->SetWallRate({});
-      machine.runtime->SetWallTime(world_.loop().WallNow() +
-                                   random_.Between(absl::ZeroDuration(), absl::Milliseconds(20)));
-    }
-    world_.Resume(i);
-    if (machine.log->failed() || machine.tables->failed()) world_.Crash(i);
-    if (!machine.up() && machine.boot_lane != nullptr) world_.Crash(i);
-    world_.Boot(i);
+}
+
+void Faults::HealMachine(int number) {
+  Machine& machine = world_.machine(number);
+  machine.sync->Heal();
+  machine.log->Heal();
+  machine.sync->SetPace(absl::Microseconds(100), absl::Milliseconds(1));
+  machine.runtime->SetPace({});
+  if (world_.clocks_were_moved()) {
+    world_.BeforeClockMove(number);
+    machine.runtime->SetMonoRate({});
+    machine.runtime->SetWallRate({});
+    machine.runtime->SetWallTime(world_.loop().WallNow() +
+                                 random_.Between(absl::ZeroDuration(), absl::Milliseconds(20)));
   }
+  world_.Resume(number);
+  if (machine.log->failed() || machine.tables->failed()) world_.Crash(number);
+  if (!machine.up() && machine.boot_lane != nullptr) world_.Crash(number);
+  world_.Boot(number);
+}
+
+void Faults::HealCore() {
+  Note("a core heals");
+  Calm();
+  std::vector<bool> core(world_.size(), true);
+  const int most_outside = (world_.size() - 1) / 2;
+  for (int left = static_cast<int>(random_.Uniform(most_outside + 1)); left > 0; --left) {
+    core[random_.Uniform(world_.size())] = false;
+  }
+  world_.SetCore(core);
+  for (int i = 0; i < world_.size(); ++i) {
+    HealMachine(i);
+    if (core[i]) continue;
+    world_.BeginHarm();
+    const bool in = random_.Chance(2, 3);
+    const bool out = !in || random_.Chance(1, 2);
+    const bool down = random_.Chance(1, 3);
+    Note(fmt::format("{} stays {}", world_.machine(i).id.value,
+                     down ? "down" : (in && out ? "cut off" : (in ? "deaf" : "mute"))));
+    if (down) world_.Crash(i);
+    for (int j = 0; j < world_.size(); ++j) {
+      if (in) world_.network().Cut(j, i, true);
+      if (out) world_.network().Cut(i, j, true);
+    }
+  }
+}
+
+void Faults::Heal() {
+  Note("everything heals");
+  Calm();
+  world_.SetCore(std::vector<bool>(world_.size(), true));
+  for (int i = 0; i < world_.size(); ++i) HealMachine(i);
 }
 
 }  // namespace scheduled::sim

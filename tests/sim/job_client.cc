@@ -19,11 +19,11 @@ Node* JobClient::NodeOf(Machine& machine) {
   return machine.up() ? &static_cast<NodeMember*>(machine.member.get())->node() : nullptr;
 }
 
-// Any that is up; -1 if none is.
+// Any that is up, and not left out of what must come to its end; -1 if there is none.
 int JobClient::Choose() {
   std::vector<int> up;
   for (int i = 0; i < world_.size(); ++i) {
-    if (world_.machine(i).up()) up.push_back(i);
+    if (world_.machine(i).up() && world_.IsInCore(i)) up.push_back(i);
   }
   return up.empty() ? -1 : up[random_.Uniform(up.size())];
 }

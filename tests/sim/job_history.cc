@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "sim/finding.h"
 
 namespace scheduled::sim {
@@ -167,6 +168,7 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std
   }
   if (before == nullptr) return;
   ++restarts_;
+  if (now.delivery > before->delivery) Probe("jobs.redelivered");
   Require(now.attempt <= attempts + 1, "an attempt was left out: " + name);
   if (world_.MayHaveLost(before->start)) return;
   const bool over = before->end < MonoTime::Infinite() || world_.now() >= before->time_up;

@@ -50,7 +50,10 @@ void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status)
     return;
   }
   if (job.known != Known::kPending) return;
-  Require(!job.deliveries.empty(),
+  // A claim whose node died may have been started, for all that the next leader knows, and counts
+  // as a delivery: a run can use all of them up so.
+  const bool used_up = *status == JobStatus::kFailed && world_.crashes() >= kMostDeliveries;
+  Require(!job.deliveries.empty() || used_up,
           fmt::format("job {} never ran and is {}", id, JobStatusName(*status)));
   if (job.job.type == JobType::kOnce) CheckOnceEnd(job, *status);
   if (job.job.type == JobType::kRecurring && !job.disturbed) CheckOccurrences(job);

@@ -7,6 +7,7 @@
 #include <array>
 #include <utility>
 
+#include "base/assert.h"
 #include "sim/finding.h"
 #include "sim/jobs_workload.h"
 
@@ -123,6 +124,9 @@ void JobsWorkload::OnVerb(World& world, const JobId& id, JobVerb verb, const Wri
   if (job.known == Known::kUnsure) return;
   switch (verb) {
     case JobVerb::kCancel:
+      if (!job.deliveries.empty() && job.deliveries.back().end == MonoTime::Infinite()) {
+        Probe("jobs.cancelled-while-running");
+      }
       job.known = Known::kCancelled;
       return history_->NoteStopped(&job);
     case JobVerb::kDelete:

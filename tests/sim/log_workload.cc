@@ -110,7 +110,7 @@ class RegisterMember final : public Member {
 }  // namespace
 
 LogWorkload::LogWorkload(Random random) : random_(random) {
-  every_ = random_.Between(absl::Milliseconds(2), absl::Milliseconds(80));
+  every_ = random_.Between(absl::Milliseconds(2), absl::Milliseconds(40));
   if (random_.Chance(1, 10)) padding_ = random_.Uniform(100'000);
 }
 

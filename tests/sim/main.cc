@@ -1,19 +1,41 @@
 // scheduled_sim: runs seeds of the deterministic simulation. Exit 1 on a finding.
 //
 //   scheduled_sim --seeds 1..1000 --jobs 2           a campaign
-//   scheduled_sim --minutes 30 --nodes 1 --json      one that ends by time
+//   scheduled_sim --minutes 30 --random --json       one that ends by time, of fresh seeds
 //   scheduled_sim --seed 17 --trace                  one seed again, a line for each state change
+//   scheduled_sim --seed 17 --shrink                 the fewest of its faults that lead there
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
+#include "base/runtime.h"
 #include "sim/campaign.h"
+#include "sim/coverage.h"
+#include "sim/planted.h"
 #include "sim/seed_run.h"
+#include "sim/shrink.h"
 
 namespace scheduled::sim {
 namespace {
+
+struct Arguments {
+  CampaignOptions campaign;
+  std::string seeds;
+  std::string workload = "jobs";
+  uint64_t seed = 0;
+  uint64_t count = 0;
+  bool random = false;
+  bool json = false;
+  bool twice = false;
+  bool shrink = false;
+  bool plan = false;
+  bool covered = false;
+  std::string planted;
+  std::vector<size_t> keep;
+};
 
 std::string JsonString(const std::string& text) {
   std::string out = "\"";
@@ -30,30 +52,64 @@ std::string JsonString(const std::string& text) {
   return out + "\"";
 }
 
-void PrintJson(const CampaignResult& result) {
-  std::string probes, findings;
+std::string JsonList(const std::vector<std::string>& texts) {
+  std::string list;
+  for (const std::string& text : texts) list += (list.empty() ? "" : ",") + JsonString(text);
+  return "[" + list + "]";
+}
+
+void PrintJson(const CampaignResult& result, const std::vector<std::string>& never) {
+  std::string probes;
   for (const auto& [name, count] : result.probes) {
     probes += fmt::format("{}{}:{}", probes.empty() ? "" : ",", JsonString(name), count);
   }
-  for (const std::string& finding : result.findings) {
-    findings += (findings.empty() ? "" : ",") + JsonString(finding);
-  }
   fmt::print(
       "{{\"seeds\":{},\"events\":{},\"simulated_seconds\":{:.1f},\"real_seconds\":{:.1f},"
-      "\"committed\":{},\"elections\":{},\"probes\":{{{}}},\"findings\":[{}]}}\n",
-      result.seeds, result.events, result.simulated_seconds, result.real_seconds, result.committed,
-      result.elections, probes, findings);
+      "\"fewest_events\":{},\"committed\":{},\"elections\":{},\"counts\":{{{}}},\"never\":{},"
+      "\"findings\":{}}}\n",
+      result.seeds, result.events, result.simulated_seconds, result.real_seconds,
+      result.fewest_events, result.committed, result.elections, probes, JsonList(never),
+      JsonList(result.findings));
 }
 
-void PrintText(const CampaignResult& result) {
+void PrintText(const CampaignResult& result, const std::vector<std::string>& never) {
   fmt::print("{} seeds in {:.1f} s: {:.2f} seeds/s, {:.0f} events/s, {:.0f} simulated s/s\n",
              result.seeds, result.real_seconds,
              static_cast<double>(result.seeds) / result.real_seconds,
              static_cast<double>(result.events) / result.real_seconds,
              result.simulated_seconds / result.real_seconds);
-  fmt::print("{} entries committed, {} terms led\n", result.committed, result.elections);
-  for (const auto& [name, count] : result.probes) fmt::print("probe {} {}\n", name, count);
+  fmt::print("{} entries committed, {} terms led, at least {} events a seed\n", result.committed,
+             result.elections, result.fewest_events);
+  for (const auto& [name, count] : result.probes) fmt::print("{:>12} {}\n", count, name);
+  for (const std::string& each : never) fmt::print("       never {}\n", each);
   fmt::print("{} findings\n", result.findings.size());
+}
+
+// How to run exactly this again.
+std::string CommandOf(const SeedOptions& seed) {
+  std::string command = fmt::format(
+      "--workload {} --seed {}", seed.workload == WorkloadKind::kJobs ? "jobs" : "log", seed.seed);
+  if (seed.nodes != 0) command += fmt::format(" --nodes {}", seed.nodes);
+  if (seed.keep && seed.keep->empty()) command += " --keep 999999";
+  if (seed.keep && !seed.keep->empty()) {
+    command += fmt::format(" --keep {}", fmt::join(*seed.keep, ","));
+  }
+  if (!seed.without.empty()) command += fmt::format(" --without {}", fmt::join(seed.without, ","));
+  return command;
+}
+
+int RunShrink(const Arguments& arguments) {
+  const std::optional<Shrunk> shrunk = Shrink({.seed = arguments.campaign.seeds});
+  if (!shrunk) {
+    fmt::print("seed {} has no finding\n", arguments.campaign.seeds.seed);
+    return 0;
+  }
+  fmt::print("{}", shrunk->report);
+  for (const FaultAction& action : PlanOf(shrunk->seed).actions) {
+    fmt::print("  {}\n", ToString(action));
+  }
+  fmt::print("after {} runs: scheduled_sim {} --trace\n", shrunk->runs, CommandOf(shrunk->seed));
+  return kFindingExit;
 }
 
 int RunOne(const SeedOptions& options, bool twice) {
@@ -62,7 +118,7 @@ int RunOne(const SeedOptions& options, bool twice) {
   fmt::print(
       "seed {} nodes {}: {} events, {:.1f} simulated s, {} committed, {} terms led, "
       "digest {:016x}\n",
-      options.seed, options.nodes, result.events, result.simulated_seconds, result.committed,
+      options.seed, result.nodes, result.events, result.simulated_seconds, result.committed,
       result.elections, result.digest);
   if (!twice) return 0;
   const SeedResult again = RunSeed(options, report);
@@ -71,41 +127,107 @@ int RunOne(const SeedOptions& options, bool twice) {
   return kFindingExit;
 }
 
-int Main(int argc, char** argv) {
-  CLI::App app("Deterministic simulation of whole nodes");
-  CampaignOptions options;
-  std::string seeds, workload = "log";
-  uint64_t seed = 0;
-  bool json = false, twice = false;
-  app.add_option("--seeds", seeds, "first..last");
-  app.add_option("--seed", seed, "this seed alone, in this process");
-  app.add_flag("--trace", options.seeds.trace, "with --seed: a line for each state change");
-  app.add_flag("--trace-tasks", options.seeds.trace_tasks, "with --trace: and for each task");
-  app.add_flag("--twice", twice, "with --seed: runs it twice and compares the digests");
-  app.add_option("--nodes", options.seeds.nodes, "of the group")->check(CLI::IsMember({1, 3}));
-  app.add_option("--workload", workload)->check(CLI::IsMember({"log", "jobs"}));
-  app.add_option("--jobs", options.jobs, "worker processes")->check(CLI::Range(1, 256));
-  app.add_option("--minutes", options.minutes, "ends after so long");
-  app.add_option("--twice-every", options.twice_every, "a seed of so many runs twice; 0: none");
-  app.add_option("--findings", options.most_findings, "ends after so many");
-  app.add_option("--hang", options.hang_seconds, "longest real time of one seed, seconds");
-  app.add_flag("--json", json, "prints the result as JSON");
-  CLI11_PARSE(app, argc, argv);
-  options.seeds.workload = workload == "jobs" ? WorkloadKind::kJobs : WorkloadKind::kLog;
-  if (seed != 0) {
-    options.seeds.seed = seed;
-    return RunOne(options.seeds, twice);
+// With "list" prints the list; with "all" tries every bug. 1: one was not found.
+int RunPlanted(const Arguments& arguments) {
+  if (arguments.planted == "list") {
+    for (const PlantedBug& bug : PlantedBugs()) {
+      fmt::print("{:<30} fault {:>2}, {:>3} seeds of {}: {}\n", bug.name, bug.fault, bug.seeds,
+                 bug.workload == WorkloadKind::kJobs ? "jobs" : "log", bug.what);
+    }
+    return 0;
   }
-  if (!seeds.empty()) {
+  bool all_found = true;
+  for (const PlantedBug& bug : PlantedBugs()) all_found &= TryPlanted(bug, arguments.campaign);
+  return all_found ? 0 : kFindingExit;
+}
+
+void AddOptions(CLI::App* app, Arguments* to) {
+  CampaignOptions& campaign = to->campaign;
+  app->add_option("--seeds", to->seeds, "first..last");
+  app->add_flag("--random", to->random, "seeds that nobody has run, from a random first one");
+  app->add_option("--count", to->count, "so many seeds");
+  app->add_option("--seed", to->seed, "this seed alone, in this process");
+  app->add_flag("--trace", campaign.seeds.trace, "with --seed: a line for each state change");
+  app->add_flag("--trace-tasks", campaign.seeds.trace_tasks, "with --trace: and for each task");
+  app->add_flag("--twice", to->twice, "with --seed: runs it twice and compares the digests");
+  app->add_flag("--plan", to->plan, "with --seed: prints its faults and runs nothing");
+  app->add_flag("--shrink", to->shrink, "with --seed: finds the fewest faults that still fail");
+  app->add_option("--keep", to->keep, "with --seed: only the faults of these numbers")
+      ->delimiter(',');
+  app->add_option("--without", campaign.seeds.without, "with --seed: none of these traits")
+      ->delimiter(',');
+  app->add_option("--nodes", campaign.seeds.nodes, "of the group; 0: each seed draws, 3 to 5")
+      ->check(CLI::Range(0, 7));
+  app->add_option("--workload", to->workload)->check(CLI::IsMember({"log", "jobs"}));
+  app->add_option("--jobs", campaign.jobs, "worker processes")->check(CLI::Range(1, 256));
+  app->add_option("--minutes", campaign.minutes, "ends after so long");
+  app->add_option("--twice-every", campaign.twice_every, "a seed of so many runs twice; 0: none");
+  app->add_option("--findings", campaign.most_findings, "ends after so many");
+  app->add_option("--hang", campaign.hang_seconds, "longest real time of one seed, seconds");
+  app->add_option("--planted", to->planted,
+                  "runs with this bug in the code; list: which there are; all: tries each");
+  app->add_flag("--json", to->json, "prints the result as JSON");
+  app->add_flag("--covered", to->covered, "an event that never happened is a finding");
+}
+
+// Which seeds a campaign runs.
+void ChooseSeeds(Arguments* arguments) {
+  CampaignOptions& campaign = arguments->campaign;
+  if (!arguments->seeds.empty()) {
+    const std::string& seeds = arguments->seeds;
     const size_t dots = seeds.find("..");
-    options.first = std::stoull(seeds.substr(0, dots));
-    options.last = dots == std::string::npos ? options.first : std::stoull(seeds.substr(dots + 2));
-  } else if (options.minutes <= 0) {
-    options.last = 100;
+    campaign.first = std::stoull(seeds.substr(0, dots));
+    campaign.last =
+        dots == std::string::npos ? campaign.first : std::stoull(seeds.substr(dots + 2));
+    return;
   }
-  const CampaignResult result = RunCampaign(options);
-  json ? PrintJson(result) : PrintText(result);
-  return result.findings.empty() ? 0 : kFindingExit;
+  if (arguments->random) campaign.first = MakeRuntime(nullptr)->Random() >> 24;
+  uint64_t count = arguments->count;
+  if (count == 0 && campaign.minutes <= 0) count = 100;
+  if (count > 0) campaign.last = campaign.first + count - 1;
+  if (arguments->random) fmt::print("seeds from {} on\n", campaign.first);
+}
+
+int Main(int argc, char** argv) {
+  // What a seed has used the next one uses again: nothing goes back to the system in between.
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  mallopt(M_TOP_PAD, 64 << 20);
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  CLI::App app("Deterministic simulation of whole nodes");
+  Arguments arguments;
+  AddOptions(&app, &arguments);
+  CLI11_PARSE(app, argc, argv);
+  SeedOptions& seeds = arguments.campaign.seeds;
+  seeds.workload = arguments.workload == "jobs" ? WorkloadKind::kJobs : WorkloadKind::kLog;
+  if (!arguments.planted.empty()) {
+    const PlantedBug* bug = FindPlanted(arguments.planted);
+    const bool lists = arguments.planted == "list";
+    if ((!lists && !CanPlant()) || (bug == nullptr && !lists && arguments.planted != "all")) {
+      fmt::print(stderr, "no such bug in this build; see --planted list\n");
+      return 2;
+    }
+    if (bug == nullptr) return RunPlanted(arguments);
+    Plant(bug->bug);
+    seeds.workload = bug->workload;
+    if (arguments.seed == 0 && arguments.seeds.empty()) arguments.count = bug->seeds;
+  }
+  if (arguments.seed != 0) {
+    seeds.seed = arguments.seed;
+    if (!arguments.keep.empty()) seeds.keep = arguments.keep;
+    if (arguments.plan) {
+      const FaultPlan plan = PlanOf(seeds);
+      fmt::print("{}\n", plan.ToString());
+      for (const FaultAction& action : plan.actions) fmt::print("  {}\n", ToString(action));
+      return 0;
+    }
+    return arguments.shrink ? RunShrink(arguments) : RunOne(seeds, arguments.twice);
+  }
+  ChooseSeeds(&arguments);
+  const CampaignResult result = RunCampaign(arguments.campaign);
+  const std::vector<std::string> never = NeverHappened(result.probes, seeds);
+  arguments.json ? PrintJson(result, never) : PrintText(result, never);
+  const bool found = !result.findings.empty() || (arguments.covered && !never.empty());
+  return found ? kFindingExit : 0;
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 //      sent.
 //   5. While a leader's lease holds by its own clock, nobody leads a later term.
 //   6. Commit and applied of one life never go back.
+//   7. A leader commits entries of earlier terms by one of its own behind them.
 #ifndef SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
 #define SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
 
@@ -57,12 +58,17 @@ class RaftChecks {
     LogIndex commit;
     LogIndex checked;  // compared with the truth up to here
     Term led;          // the newest term that it led
+    bool leads = false;
+    bool lease = false;
+    uint64_t looks = 0;
   };
 
+  const Machine& FirstOfCore() const;
   static uint64_t HashOf(const LogRecord& record);
   void OnFrame(int from, FrameClass frame_class, const std::string& frame);
   void CheckPromise(Machine& from, const raft::Message& message);
   void OnWrite(Machine& machine, const LogWrite& write);
+  void LookAtLeading(const Machine& machine, const raft::Core& core);
   void CheckLeader(Machine& machine, const raft::Core& core);
   void CheckCommitted(Machine& machine, LogIndex through);
   void CheckMajority(LogIndex index, const Truth& truth);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <memory>
 
 #include "sim/faults.h"
@@ -20,6 +21,31 @@ namespace {
 // a minute; what needs longer is stuck.
 constexpr absl::Duration kConvergeWithin = absl::Seconds(120);
 constexpr absl::Duration kLook = absl::Milliseconds(100);
+// A seed goes on for longer where little happens.
+constexpr uint64_t kFewestEvents = 50'000;
+constexpr absl::Duration kLongest = absl::Seconds(180);
+
+// What a seed stands for, before anything runs.
+struct Drawn {
+  int nodes = 0;
+  absl::Duration length;  // of the faults, at least
+  FaultPlan plan;
+  Random rest{0};  // of whatever is drawn afterwards
+};
+
+Drawn Draw(const SeedOptions& options) {
+  Random random(options.seed * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(options.nodes));
+  constexpr std::array<int, 5> kSizes = {3, 3, 4, 5, 5};
+  Drawn drawn;
+  const int size = kSizes[random.Uniform(kSizes.size())];
+  drawn.nodes = options.nodes == 0 ? size : options.nodes;
+  drawn.length = random.Between(absl::Seconds(60), absl::Seconds(70));
+  drawn.plan = FaultPlan::Draw(&random, drawn.nodes, kLongest);
+  if (options.keep) drawn.plan.Keep(*options.keep);
+  for (const std::string& trait : options.without) drawn.plan.LeaveOut(trait);
+  drawn.rest = random.Fork();
+  return drawn;
+}
 
 std::unique_ptr<Workload> MakeWorkload(const SeedOptions& options, Random random, bool calm) {
   if (options.workload == WorkloadKind::kJobs) return std::make_unique<JobsWorkload>(random, calm);
@@ -37,12 +63,14 @@ void Converge(World* world, Workload* workload) {
 
 }  // namespace
 
+FaultPlan PlanOf(const SeedOptions& options) { return Draw(options).plan; }
+
 SeedResult RunSeed(const SeedOptions& options, void (*report)(const std::string&)) {
-  Random random(options.seed * 0x9e3779b97f4a7c15u + static_cast<uint64_t>(options.nodes));
-  const FaultPlan plan = FaultPlan::Draw(&random, options.nodes);
-  std::unique_ptr<Workload> workload = MakeWorkload(options, random.Fork(), plan.IsCalm());
-  World world({.seed = random.Next(),
-               .nodes = options.nodes,
+  Drawn drawn = Draw(options);
+  const FaultPlan& plan = drawn.plan;
+  std::unique_ptr<Workload> workload = MakeWorkload(options, drawn.rest.Fork(), plan.calm);
+  World world({.seed = drawn.rest.Next(),
+               .nodes = drawn.nodes,
                .trace = options.trace,
                .trace_tasks = options.trace_tasks},
               workload.get());
@@ -52,25 +80,34 @@ SeedResult RunSeed(const SeedOptions& options, void (*report)(const std::string&
                        world.State(), plan.ToString()));
     _exit(kFindingExit);
   });
-  world.Trace("plan", plan.ToString());
+  if (world.tracing()) world.Trace("plan", plan.ToString());
 
   Faults faults(&world, plan);
   faults.Prepare();
-  for (int i = 0; i < options.nodes; ++i) {
-    world.After(random.Between(absl::ZeroDuration(), absl::Milliseconds(300)),
+  for (int i = 0; i < drawn.nodes; ++i) {
+    world.After(drawn.rest.Between(absl::ZeroDuration(), absl::Milliseconds(300)),
                 [&world, i] { world.Boot(i); });
   }
   // What a cluster is founded by is not in question here: it may take its time.
   world.loop().RunUntil(world.now() + absl::Seconds(1));
   workload->Begin(world);
   faults.Begin();
-  world.loop().RunUntil(world.now() + random.Between(absl::Seconds(20), absl::Seconds(40)));
+  const MonoTime began = world.now();
+  world.loop().RunUntil(began + drawn.length);
+  while (world.loop().event_count() < kFewestEvents && world.now() < began + kLongest) {
+    world.loop().RunUntil(world.now() + absl::Seconds(1));
+  }
   workload->Quiet(world);
+  if (plan.core_first) {
+    faults.HealCore();
+    Converge(&world, workload.get());
+  }
   faults.Heal();
   Converge(&world, workload.get());
   workload->CheckEnd(world);
 
   SeedResult result;
+  result.nodes = drawn.nodes;
   result.events = world.loop().event_count();
   result.simulated_seconds = static_cast<double>(world.now().nanos) / 1e9;
   result.digest = world.digest();

@@ -59,9 +59,16 @@ absl::Status SimLogStore::Sync(Call call) {
   return synced;
 }
 
+absl::Status SimLogStore::Full() {
+  Probe("disk.full");
+  failure_ = absl::ResourceExhaustedError("simulated: the disk is full");
+  return failure_;
+}
+
 absl::Status SimLogStore::Write(std::span<const LogWrite> writes) {
   if (!failure_.ok()) return failure_;
   if (writes.empty()) return absl::OkStatus();
+  if (sync_.full()) return Full();
   for (const LogWrite& write : writes) {
     if (observer_) observer_(write);
     Do(&seen_, std::span(&write, 1));
@@ -71,6 +78,7 @@ absl::Status SimLogStore::Write(std::span<const LogWrite> writes) {
 
 absl::Status SimLogStore::CutBefore(GroupId group, LogIndex first_kept) {
   if (!failure_.ok()) return failure_;
+  if (sync_.full()) return Full();
   const Cut cut{group, first_kept};
   Do(&seen_, cut);
   return Sync({.cut = cut});
@@ -80,6 +88,11 @@ absl::StatusOr<std::vector<LogRecord>> SimLogStore::Read(GroupId group, LogIndex
                                                          size_t max_bytes) {
   SCHEDULED_ASSERT(from < to, "a read asks for something");
   if (!failure_.ok()) return failure_;
+  if (std::exchange(fail_read_, false)) {
+    Probe("disk.read-damaged");
+    failure_ = absl::DataLossError("simulated: an entry is damaged");
+    return failure_;
+  }
   const Log& log = seen_[group];
   if (from < log.state.first || to > log.state.last.Next()) {
     return absl::OutOfRangeError("the entries are no longer in the log");
@@ -107,9 +120,12 @@ void SimLogStore::Settle(MonoTime now) {
 void SimLogStore::Crash(Random* random) {
   Settle(sync_.now());
   while (!pending_.empty() && random->Chance(1, 2)) {
+    Probe("disk.unsynced-write-kept");
     Do(&durable_, pending_.front());
     pending_.pop_front();
   }
+  // Its record at the end of the log is torn, and cut off by whoever opens it.
+  if (!pending_.empty()) Probe("disk.write-torn");
   pending_.clear();
   seen_ = durable_;
   failure_ = absl::OkStatus();

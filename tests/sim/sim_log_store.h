@@ -33,6 +33,10 @@ class SimLogStore final : public LogStore {
   absl::Status CutBefore(GroupId group, LogIndex first_kept) override;
   absl::Status MarkCleanStop() override;
 
+  // The next read finds damage.
+  void FailNextRead() { fail_read_ = true; }
+  void Heal() { fail_read_ = false; }
+
   // The node is dead: forgets what was not durable, or by chance not all of it.
   void Crash(Random* random);
 
@@ -65,12 +69,14 @@ class SimLogStore final : public LogStore {
   static void Do(Image* image, const Cut& cut);
   static void Do(Image* image, const Call& call);
   static const LogRecord* FindIn(const Image& image, GroupId group, LogIndex index);
+  absl::Status Full();
   absl::Status Sync(Call call);
   void Settle(MonoTime now);
 
   SyncModel& sync_;
   Observer observer_;
   absl::Status failure_;
+  bool fail_read_ = false;
   Image seen_;
   Image durable_;
   std::deque<Call> pending_;

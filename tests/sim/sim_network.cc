@@ -97,7 +97,8 @@ void SimNetwork::Send(int from, const NodeId& to_name, FrameClass frame_class, s
   const SimTransport* receiver = transports_[to];
   Link& way = link(from, to);
   Stream& stream = way.streams[ClassIndex(frame_class)];
-  if (receiver == nullptr || way.cut || random_.Chance(weather_.lost, 10'000)) return;
+  const bool lost = random_.Chance(weather_.lost, 10'000);
+  if (receiver == nullptr || lost || !Passes(way, frame_class, frame)) return;
   if (stream.queued_bytes + frame.size() > kQueueBytes) return;
   const SimTransport* sender = transports_[from];
   if (sender != nullptr && !sender->cluster_id().empty() && !receiver->cluster_id().empty()) {
@@ -105,12 +106,18 @@ void SimNetwork::Send(int from, const NodeId& to_name, FrameClass frame_class, s
   }
   Flight flight{from, to, frame_class, way.generation, receiver->incarnation(), std::move(frame)};
   if (random_.Chance(weather_.doubled, 10'000)) {
+    if (TypeOf(frame_class, flight.frame) == FrameType::kVoteReply) Probe("net.vote-doubled");
     stream.queued_bytes += flight.frame.size();
     Launch(flight, loop_.now() + random_.Between(weather_.delay_low, weather_.slow_by));
   }
   stream.queued_bytes += flight.frame.size();
   const MonoTime arrival = ArrivalOf(stream);
   Launch(std::move(flight), arrival);
+}
+
+bool SimNetwork::Passes(const Link& way, FrameClass frame_class, const std::string& frame) {
+  if (way.cuts > 0) return false;
+  return way.muted == 0 || way.mutes[static_cast<size_t>(TypeOf(frame_class, frame))] == 0;
 }
 
 MonoTime SimNetwork::ArrivalOf(Stream& stream) {
@@ -136,7 +143,8 @@ void SimNetwork::Arrive(Flight flight) {
   way.streams[ClassIndex(flight.frame_class)].queued_bytes -= flight.frame.size();
   SimTransport* receiver = transports_[flight.to];
   if (receiver == nullptr || receiver->incarnation() != flight.receiver) return;
-  if (way.cut || way.generation != flight.generation) return;
+  if (way.generation != flight.generation) return;
+  if (!Passes(way, flight.frame_class, flight.frame)) return;
   ++delivered_;
   receiver->Receive(names_[flight.from], flight.frame_class, std::move(flight.frame));
 }
@@ -153,7 +161,8 @@ void SimNetwork::Clog(int from, int to, FrameClass frame_class, MonoTime until) 
 
 void SimNetwork::Heal() {
   for (Link& way : links_) {
-    way.cut = false;
+    way.cuts = way.muted = 0;
+    way.mutes = {};
     for (Stream& stream : way.streams) stream.clogged_until = MonoTime();
   }
 }

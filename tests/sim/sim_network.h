@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/virtual_runtime.h"
 #include "scheduled/transport.h"
+#include "sim/frame_types.h"
 
 namespace scheduled::sim {
 
@@ -48,15 +49,19 @@ class SimNetwork {
 
   void SetObserver(Observer observer) { observer_ = std::move(observer); }
   void SetWeather(const Weather& weather) { weather_ = weather; }
-  // Nothing passes from `from` to `to`.
-  void Cut(int from, int to, bool cut) { link(from, to).cut = cut; }
+  // Nothing passes from `from` to `to`, until each cut is taken back.
+  void Cut(int from, int to, bool cut) { link(from, to).cuts += cut ? 1 : -1; }
+  // The same for messages of one type.
+  void Mute(int from, int to, FrameType type, bool mute) {
+    link(from, to).mutes[static_cast<size_t>(type)] += mute ? 1 : -1;
+    link(from, to).muted += mute ? 1 : -1;
+  }
   // What is under way between the two is lost.
   void Reset(int a, int b);
   // Frames of a class arrive no sooner than at `until`.
   void Clog(int from, int to, FrameClass frame_class, MonoTime until);
-  // No cuts, no clogs; the weather stays.
+  // No cuts, no mutes, no clogs; the weather stays.
   void Heal();
-  bool IsCut(int from, int to) const { return links_[from * size() + to].cut; }
 
   uint64_t sent() const { return sent_; }
   uint64_t delivered() const { return delivered_; }
@@ -70,7 +75,9 @@ class SimNetwork {
     size_t queued_bytes = 0;
   };
   struct Link {
-    bool cut = false;
+    int cuts = 0;
+    int muted = 0;  // all mutes together
+    std::array<int, kFrameTypes> mutes{};
     uint64_t generation = 0;  // of the connection: grows with each reset
     std::array<Stream, kClasses> streams;
   };
@@ -88,6 +95,7 @@ class SimNetwork {
   int MachineOf(const NodeId& name) const;
   void Send(int from, const NodeId& to_name, FrameClass frame_class, std::string frame);
   MonoTime ArrivalOf(Stream& stream);
+  static bool Passes(const Link& way, FrameClass frame_class, const std::string& frame);
   void Launch(Flight flight, MonoTime arrival);
   void Arrive(Flight flight);
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "storage/applied_row.h"
 #include "storage/table_batch.h"
 
@@ -33,21 +34,28 @@ absl::StatusOr<std::vector<TableRow>> SimTableStore::Scan(std::string_view from,
 
 absl::Status SimTableStore::Apply(const TableBatch& batch) {
   if (!failure_.ok()) return failure_;
+  if (sync_.full() && sync_.random().Chance(1, 8)) {
+    Probe("disk.full");
+    failure_ = absl::ResourceExhaustedError("simulated: the disk is full");
+    return failure_;
+  }
   Batch done;
+  absl::StatusOr<LogPosition> applied = absl::InternalError("a batch without the applied row");
   for (const TableBatch::Op& op : batch.ops()) {
-    const auto row = rows_.find(op.key);
+    if (op.key == kAppliedRowKey && op.value) applied = DecodeAppliedRow(*op.value);
+    const auto row = rows_.lower_bound(op.key);
+    const bool found = row != rows_.end() && row->first == op.key;
     std::optional<std::string> before;
-    if (row != rows_.end()) before = row->second;
+    if (found) before = std::move(row->second);
     done.undo.emplace_back(std::string(op.key), std::move(before));
     if (!op.value) {
-      if (row != rows_.end()) rows_.erase(row);
-    } else if (row != rows_.end()) {
-      row->second = *op.value;
+      if (found) rows_.erase(row);
+    } else if (found) {
+      row->second.assign(*op.value);
     } else {
-      rows_.emplace(std::string(op.key), std::string(*op.value));
+      rows_.emplace_hint(row, std::string(op.key), std::string(*op.value));
     }
   }
-  absl::StatusOr<LogPosition> applied = ReadApplied(*this);
   if (!applied.ok()) return applied.status();
   if (applied->index < this->applied()) {
     return absl::InternalError("a batch whose applied row falls");
@@ -103,6 +111,7 @@ void SimTableStore::Crash(Random* random) {
   size_t kept = random->Uniform(batches_.size() + 1);
   if (random->Chance(1, 4)) kept = 0;
   if (random->Chance(1, 4)) kept = batches_.size();
+  if (batches_.size() > kept) Probe("disk.tables-fall-back");
   while (batches_.size() > kept) {
     Batch& last = batches_.back();
     for (auto undo = last.undo.rbegin(); undo != last.undo.rend(); ++undo) {

@@ -6,13 +6,14 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "sim/sync_model.h"
 #include "storage/table_store.h"
 
@@ -20,7 +21,7 @@ namespace scheduled::sim {
 
 class SimTableStore final : public TableStore {
  public:
-  using Rows = std::map<std::string, std::string, std::less<>>;
+  using Rows = absl::btree_map<std::string, std::string, std::less<>>;
 
   explicit SimTableStore(SyncModel* sync) : sync_(*sync) {}
 

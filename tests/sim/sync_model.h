@@ -21,7 +21,10 @@ class SyncModel {
   void StallNext(absl::Duration by) { stall_ = by; }
   // The next sync fails.
   void FailNext() { fail_ = true; }
-  void Heal() { stall_ = absl::ZeroDuration(), fail_ = false; }
+  // While the disk is full, nothing can be written.
+  void SetFull(bool full) { full_ = full; }
+  bool full() const { return full_; }
+  void Heal() { stall_ = absl::ZeroDuration(), fail_ = full_ = false; }
 
   // Spends the time of one sync on the calling lane. An error: it failed, after that time.
   absl::Status Sync();
@@ -35,6 +38,7 @@ class SyncModel {
   absl::Duration high_ = absl::Milliseconds(1);
   absl::Duration stall_ = absl::ZeroDuration();
   bool fail_ = false;
+  bool full_ = false;
 };
 
 }  // namespace scheduled::sim

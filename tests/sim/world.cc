@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/checksum.h"
 #include "consensus/inspect.h"
 #include "raft/print.h"
@@ -41,6 +42,7 @@ World::World(const WorldOptions& options, Workload* workload)
     runtimes.push_back(machines_.back()->runtime.get());
     if (options.nodes > 1) peers_[names.back()] = fmt::format("machine-{}:1", i + 1);
   }
+  core_.assign(machines_.size(), true);
   network_ = std::make_unique<SimNetwork>(&loop_, random_.Fork(), names, runtimes);
   checks_ = std::make_unique<RaftChecks>(this);
   loop_.SetAfterEvent([this] { AfterEvent(); });
@@ -83,6 +85,7 @@ void World::Boot(int number) {
   Machine& machine = *machines_[number];
   if (machine.up() || machine.boot_lane != nullptr) return;
   ++machine.boots;
+  if (machine.boots > 1) Probe("sim.restart");
   if (tracing()) Trace(machine.id.value, fmt::format("boots, {}", machine.boots));
   machine.boot_lane = machine.runtime->NewLane("boot");
   machine.boot_lane->Post([this, &machine] {
@@ -105,6 +108,7 @@ void World::Crash(int number) {
   if (machine.boot_lane == nullptr) return;
   if (tracing()) Trace(machine.id.value, "crashes");
   ++crashes_;
+  Probe(machine.up() ? "sim.crash" : "sim.crash-while-down");
   if (machine.up()) machine.member->BeforeKill();
   machine.runtime->Kill();
   workload_.OnCrash(*this, machine);
@@ -119,6 +123,7 @@ void World::Crash(int number) {
 void World::Pause(int number) {
   if (!machines_[number]->up() || machines_[number]->paused()) return;
   if (tracing()) Trace(machines_[number]->id.value, "is paused");
+  Probe("sim.pause");
   paused_ever_ = true;
   last_pause_ = now();
   machines_[number]->runtime->Pause();
@@ -145,21 +150,30 @@ int World::Leader() {
 }
 
 void World::AfterEvent() {
-  const std::string lane = loop_.last_lane();
-  if (options_.trace_tasks) Trace("task", lane);
+  const std::string_view full_name = loop_.last_lane();
+  if (options_.trace_tasks) Trace("task", full_name);
+  const auto [known, fresh] = lanes_.try_emplace(full_name.data());
+  if (fresh) known->second = LaneOfName(full_name);
+  const auto [machine, task] = known->second;
+  if (machine == nullptr || !machine->up()) return;
+  if (task == "raft") checks_->AfterRaft(*machine);
+  machine->member->AfterTask(task);
+  const auto behind = behind_.find(machine->number);
+  if (behind == behind_.end() || behind->second.lane != task) return;
+  if (--behind->second.count > 0) return;
+  Task act = std::move(behind->second.act);
+  behind_.erase(behind);
+  std::move(act)();
+}
+
+World::MachineLane World::LaneOfName(std::string_view full_name) const {
+  const size_t slash = full_name.find('/');
   for (const auto& machine : machines_) {
-    const std::string& name = machine->id.value;
-    if (!lane.starts_with(name) || lane[name.size()] != '/' || !machine->up()) continue;
-    const std::string_view task = std::string_view(lane).substr(name.size() + 1);
-    if (task == "raft") checks_->AfterRaft(*machine);
-    machine->member->AfterTask(task);
-    const auto behind = behind_.find(machine->number);
-    if (behind == behind_.end() || behind->second.lane != task) continue;
-    if (--behind->second.count > 0) continue;
-    Task act = std::move(behind->second.act);
-    behind_.erase(behind);
-    std::move(act)();
+    if (full_name.substr(0, slash) == machine->id.value) {
+      return {machine.get(), full_name.substr(slash + 1)};
+    }
   }
+  return {};
 }
 
 bool World::MayHaveLost(MonoTime since) const {

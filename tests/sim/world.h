@@ -6,11 +6,14 @@
 #define SCHEDULED_TESTS_SIM_WORLD_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/virtual_runtime.h"
 #include "raft/configuration.h"
 #include "scheduled/log.h"
@@ -91,6 +94,10 @@ class World {
   void Resume(int number);
   // The newest term's leader that is up; -1 if there is none.
   int Leader();
+  // The machines that must come to their end together: all of them, but while a majority heals
+  // before the others.
+  void SetCore(std::vector<bool> core) { core_ = std::move(core); }
+  bool IsInCore(int number) const { return core_[number]; }
 
   // ---- What has gone wrong, for checks that depend on it. Told by the faults.
 
@@ -132,8 +139,15 @@ class World {
     Task act;
   };
 
+  // A lane of a machine's, or of nobody's.
+  struct MachineLane {
+    Machine* machine = nullptr;
+    std::string_view task;
+  };
+
   void AddMachine(int number, int nodes);
   void AfterEvent();
+  MachineLane LaneOfName(std::string_view full_name) const;
 
   const WorldOptions options_;
   Workload& workload_;
@@ -143,9 +157,11 @@ class World {
   std::unique_ptr<Lane> driver_;
   std::map<NodeId, std::string> peers_;
   std::vector<std::unique_ptr<Machine>> machines_;
+  std::vector<bool> core_;
   std::unique_ptr<SimNetwork> network_;
   std::unique_ptr<RaftChecks> checks_;
-  std::map<int, Behindhand> behind_;  // by machine
+  std::map<int, Behindhand> behind_;                     // by machine
+  absl::flat_hash_map<const char*, MachineLane> lanes_;  // by where the loop keeps the name
   uint64_t digest_ = 0;
   int crashes_ = 0;
   int harms_ = 0;

@@ -1,0 +1,156 @@
+// See shrink.h.
+#include "sim/shrink.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+namespace scheduled::sim {
+namespace {
+
+// ---- One run, in a process of its own
+
+int told = -1;  // the child's end of the pipe
+
+void TellReport(const std::string& report) {
+  size_t done = 0;
+  while (done < report.size()) {
+    const ssize_t wrote = write(told, report.data() + done, report.size() - done);
+    if (wrote <= 0) _exit(2);
+    done += static_cast<size_t>(wrote);
+  }
+}
+
+std::string ReadAll(int pipe, int seconds, bool* hung) {
+  std::string text;
+  char bytes[4096];
+  while (true) {
+    pollfd polled{pipe, POLLIN, 0};
+    if (poll(&polled, 1, seconds * 1000) == 0) {
+      *hung = true;
+      return text;
+    }
+    const ssize_t got = read(pipe, bytes, sizeof bytes);
+    if (got <= 0) return text;
+    text.append(bytes, static_cast<size_t>(got));
+  }
+}
+
+// The report of the seed's finding; empty if it has none.
+std::string ReportOf(const SeedOptions& seed, int hang_seconds) {
+  int ends[2];
+  if (pipe(ends) != 0) return "";
+  const pid_t child = fork();
+  if (child == 0) {
+    close(ends[0]);
+    told = ends[1];
+    RunSeed(seed, &TellReport);
+    _exit(0);
+  }
+  close(ends[1]);
+  bool hung = false;
+  std::string report = ReadAll(ends[0], hang_seconds, &hung);
+  close(ends[0]);
+  if (hung) kill(child, SIGKILL);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (report.empty() && hung) return "does not end";
+  if (report.empty() && WIFSIGNALED(status)) return "ended by a signal";
+  return report;
+}
+
+// What two reports of one fault have in common: their first sentence up to the first number that
+// depends on the run.
+std::string KindOf(const std::string& report) {
+  const size_t seed_end = report.find(": ");
+  std::string kind =
+      report.substr(seed_end == std::string::npos ? 0 : seed_end + 2, report.find('\n'));
+  if (kind.starts_with("assertion failed")) return kind.substr(0, kind.find('\n'));
+  const size_t end = kind.find_first_of("0123456789:\n");
+  return kind.substr(0, end);
+}
+
+// ---- Fewer and fewer
+
+class Shrinker {
+ public:
+  explicit Shrinker(const ShrinkOptions& options) : options_(options), best_(options.seed) {}
+
+  std::optional<Shrunk> Run() {
+    report_ = ReportOf(best_, options_.hang_seconds);
+    if (report_.empty()) return std::nullopt;
+    kind_ = KindOf(report_);
+    const FaultPlan plan = PlanOf(best_);
+    std::vector<size_t> all;
+    for (const FaultAction& action : plan.actions) all.push_back(action.number);
+    best_.keep = all;
+    fmt::print(stderr, "{} faults lead to: {}\n", all.size(), kind_);
+    TryWithoutAny();
+    LeaveOutActions();
+    for (const std::string_view trait : plan.Traits()) {
+      SeedOptions fewer = best_;
+      fewer.without.emplace_back(trait);
+      Try(std::move(fewer));
+    }
+    LeaveOutActions();
+    return Shrunk{best_, report_, runs_};
+  }
+
+ private:
+  // True: the same finding comes up, and this is the best from now on.
+  bool Try(SeedOptions fewer) {
+    if (runs_ >= options_.most_runs) return false;
+    ++runs_;
+    const std::string report = ReportOf(fewer, options_.hang_seconds);
+    if (report.empty() || KindOf(report) != kind_) return false;
+    best_ = std::move(fewer);
+    report_ = report;
+    fmt::print(stderr, "run {}: {} faults and {} traits are left\n", runs_, best_.keep->size(),
+               PlanOf(best_).Traits().size());
+    return true;
+  }
+
+  void TryWithoutAny() {
+    SeedOptions none = best_;
+    none.keep = std::vector<size_t>();
+    Try(std::move(none));
+  }
+
+  // Leaves out one chunk after the other, of half the size each time that none can go.
+  void LeaveOutActions() {
+    for (size_t chunk = (best_.keep->size() + 1) / 2; chunk > 0;) {
+      bool less = false;
+      for (size_t from = 0; from < best_.keep->size();) {
+        SeedOptions fewer = best_;
+        const auto begin = fewer.keep->begin() + static_cast<std::ptrdiff_t>(from);
+        const size_t count = std::min(chunk, fewer.keep->size() - from);
+        fewer.keep->erase(begin, begin + static_cast<std::ptrdiff_t>(count));
+        if (Try(std::move(fewer))) {
+          less = true;
+        } else {
+          from += chunk;
+        }
+      }
+      if (!less || chunk > best_.keep->size()) chunk /= 2;
+    }
+  }
+
+  const ShrinkOptions options_;
+  SeedOptions best_;
+  std::string kind_;
+  std::string report_;
+  int runs_ = 0;
+};
+
+}  // namespace
+
+std::optional<Shrunk> Shrink(const ShrinkOptions& options) { return Shrinker(options).Run(); }
+
+}  // namespace scheduled::sim
