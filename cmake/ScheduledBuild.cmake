@@ -35,6 +35,12 @@ target_compile_options(
 if(SCHEDULED_WARNINGS_AS_ERRORS)
   target_compile_options(scheduled_flags INTERFACE -Werror)
 endif()
+if(SCHEDULED_PLANTED_BUGS)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release")
+    message(FATAL_ERROR "SCHEDULED_PLANTED_BUGS is for tests: not for a release build")
+  endif()
+  target_compile_definitions(scheduled_flags INTERFACE SCHEDULED_PLANTED_BUGS)
+endif()
 if(SCHEDULED_SANITIZE)
   # Whole-program flags: a sanitizer must see every translation unit of the build.
   add_compile_options(-fsanitize=${SCHEDULED_SANITIZE} -fno-sanitize-recover=all)

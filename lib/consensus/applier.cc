@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "consensus/packing.h"
 
 namespace scheduled {
@@ -109,9 +110,12 @@ void Applier::On(Failed item) {
 
 void Applier::On(Expired item) {
   Flush();
-  const absl::Status unknown = absl::UnknownError(
-      "this node lost the leadership after it had sent the command: it may be applied, now or "
-      "later");
+  const absl::Status unknown =
+      IsPlanted(Bug::kRefusesWhatMayCommit)
+          ? absl::UnavailableError("the leadership was lost")
+          : absl::UnknownError(
+                "this node lost the leadership after it had sent the command: it may be applied, "
+                "now or later");
   for (auto it = proposals_.begin(); it != proposals_.end();) {
     if (it->second.id > item.through) {
       ++it;

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
+#include "base/planted.h"
 #include "jobs/apply.h"
 #include "jobs/limits.h"
 #include "slots/slot_key.h"
@@ -97,6 +98,11 @@ void Claiming::Claim(const pb::ClaimItem& item, pb::ClaimAnswer* answer) {
   }
   EnterFlight(item, job, index, answer);
   if (is_first) EnterNext(item, job);
+  if (IsPlanted(Bug::kRedeliveryEntersNext) && is_recurring && !is_first &&
+      item.cursor_us() > item.due_us()) {
+    AddRun(ctx_, item.job_id(), {.due_us = item.cursor_us(), .ready_us = item.cursor_us()},
+           &job.Change());
+  }
   job.Save(KnownPlace{.run = item.run(), .in_flight = true});
 }
 

@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "base/assert.h"
 #include "base/codec.h"
+#include "base/planted.h"
 #include "jobs/apply.h"
 #include "jobs/limits.h"
 
@@ -59,6 +60,7 @@ void Closing::PutBackAll() {
       if (!DecodeInflightKey(row.key, &key) || !flight->ParseFromString(row.value)) {
         return ctx_.Corrupt("a stored row does not parse", row.key);
       }
+      if (IsPlanted(Bug::kClosingForgetsRuns)) continue;
       if (flight->session() == terms_.session) PutBack(key, *flight);
     }
     if (rows.size() < kRowsPerScan) return;
@@ -93,7 +95,7 @@ bool Closing::CountDelivery(JobEdit& job, int index, const pb::InflightRow& flig
   record->set_error_type("node_lost");
   record->set_missed(run->missed());
   job.NoteAttempt(*run, record->start_us(), flight.attempt());
-  run->set_deliveries(run->deliveries() + 1);
+  run->set_deliveries(run->deliveries() + (IsPlanted(Bug::kDeliveryNotCounted) ? 0 : 1));
   const JobEdit::Ending ending{.status = JobStatus::kFailed,
                                .attempt = static_cast<uint32_t>(flight.attempt()),
                                .delivery = static_cast<uint32_t>(run->deliveries())};

@@ -2,6 +2,7 @@
 #include "jobs/enter_slots.h"
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 namespace scheduled::jobs {
 
@@ -12,7 +13,7 @@ Entered EnterSlots(ApplyContext& ctx, std::string_view job_id, const pb::Schedul
     Probe("jobs: a run is dropped on its way back");
     return Entered::kDropped;
   }
-  if (schedule.paused()) {
+  if (schedule.paused() && !IsPlanted(Bug::kPausedRunEnters)) {
     run->set_held(true);
     ctx.CountHeld(schedule.queue());
     return Entered::kHeld;

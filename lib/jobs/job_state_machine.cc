@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "jobs/apply.h"
 #include "jobs/apply_context.h"
 #include "jobs/check_tables.h"
@@ -88,6 +89,7 @@ bool AnswerFromMemory(ApplyContext& ctx, const pb::Command& command, const Targe
   const pb::DedupRow* row =
       ctx.ReadDedup({.kind = DedupKind::kRequest, .key = command.request_id()});
   if (row == nullptr || row->expires_us() <= command.stamp_us()) return false;
+  if (IsPlanted(Bug::kDedupForgotten)) return false;
   Probe("jobs: a write is answered from memory");
   if (!answer->ParseFromString(row->answer())) {
     ctx.Corrupt("a remembered answer does not parse", command.request_id());

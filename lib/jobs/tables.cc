@@ -2,6 +2,7 @@
 #include "jobs/tables.h"
 
 #include "base/codec.h"
+#include "base/planted.h"
 #include "slots/slot_key.h"
 
 namespace scheduled::jobs {
@@ -74,8 +75,9 @@ std::string EncodeSessionKey(std::string_view node_id) { return NameKey(kSession
 std::string EncodeSlotKey(const SlotKey& key) {
   KeyWriter writer = Begin(kSlotsTag);
   writer.String(key.queue);
+  const uint64_t number = IsPlanted(Bug::kRunNotInSlotKey) ? 1 : key.run;
   AppendSlotKey(
-      {.due_us = key.ready_us, .priority = key.priority, .id = key.job_id, .number = key.run},
+      {.due_us = key.ready_us, .priority = key.priority, .id = key.job_id, .number = number},
       &writer);
   return writer.Take();
 }

@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 namespace scheduled::raft {
 
@@ -81,7 +82,8 @@ void Core::FlushPersist() {
   if (!next) return;
   Persist& persist = effects_.persist.emplace();
   persist.io_seq = next->io_seq;
-  if (next->hard_state) persist.hard_state = hard_state_;
+  const bool late = IsPlanted(Bug::kTermWrittenLater) && next->from <= log_.last();
+  if (next->hard_state && !late) persist.hard_state = hard_state_;
   persist.truncate_from = next->truncate_from;
   SCHEDULED_ASSERT(next->from >= log_.tail_first(), "what is not written yet is in memory");
   if (next->from > log_.last()) return;
@@ -114,7 +116,8 @@ void Core::RecycleDrained() {
 }
 
 void Core::FlushApply() {
-  const LogIndex through = std::min(commit_, writes_.durable());
+  const bool undurable = IsPlanted(Bug::kAppliesUndurable);
+  const LogIndex through = undurable ? commit_ : std::min(commit_, writes_.durable());
   if (through <= apply_through_) return;
   effects_.apply = ApplyRange{apply_through_.Next(), through};
   apply_through_ = through;
@@ -186,6 +189,7 @@ void Core::On(Message message) {
 // Silence would leave a deposed leader in the belief that it leads, and a node whose term ran ahead
 // without a leader for ever.
 void Core::AnswerPastTerm(const Message& message) {
+  if (IsPlanted(Bug::kIgnoresPastTerms)) return;
   if (IsFromLeader(message.body) && !std::holds_alternative<TimeoutNow>(message.body)) {
     SendTo(message.from, HeartbeatReply{Round(), commit_});
   } else if (auto* read = std::get_if<ReadRequest>(&message.body)) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "raft/core.h"
 
 namespace scheduled::raft {
@@ -22,11 +23,13 @@ void Core::AskForVotes(bool pre, bool transfer) {
 // A leader heard from within the minimum election timeout has been promised not to be deposed: its
 // lease rests on that.
 bool Core::HearsLeader() const {
+  if (IsPlanted(Bug::kVotesWhileLeaderAlive)) return false;
   return role_ == Role::kLeader || now_ < leader_heard_ + options_.election_min;
 }
 
 // Before it stopped, it may have made that promise and forgotten it.
 bool Core::IsFreshlyStarted() const {
+  if (IsPlanted(Bug::kRestartForgetsLease)) return false;
   return now_ < started_ + options_.election_min &&
          !membership_.current().IsSoleVoter(options_.self);
 }
@@ -43,7 +46,10 @@ VoteRefusal Core::RefusalOf(const Message& message, const VoteRequest& request) 
     if (!hard_state_.vote.empty() && hard_state_.vote != message.from) return VoteRefusal::kVoted;
     if (!leader_.empty() && leader_ != message.from) return VoteRefusal::kLeaderAlive;
   }
-  if (!IsAtLeastAsUpToDate(request.last, log_.last_position())) return VoteRefusal::kLogBehind;
+  if (!IsAtLeastAsUpToDate(request.last, log_.last_position()) &&
+      !IsPlanted(Bug::kVotesForShorterLog)) {
+    return VoteRefusal::kLogBehind;
+  }
   return VoteRefusal::kNone;
 }
 
@@ -70,11 +76,11 @@ void Core::On(const Message& message, const VoteRequest& request) {
   if (hard_state_.vote != message.from) {
     SCHEDULED_ASSERT(hard_state_.vote.empty(), "a vote is given once in a term");
     hard_state_.vote = message.from;
-    writes_.HardStateChanged();
+    if (!IsPlanted(Bug::kVoteForgotten)) writes_.HardStateChanged();
   }
   ArmElection(options_.election_min, options_.election_max);
   SendTo(message.from, VoteReply{false, true, VoteRefusal::kNone, request.campaign_term},
-         writes_.HardStateSeq());
+         IsPlanted(Bug::kVoteSentUnsynced) ? IoSeq() : writes_.HardStateSeq());
 }
 
 void Core::On(const Message& message, const VoteReply& reply) {
@@ -94,7 +100,7 @@ void Core::On(const Message& message, const VoteReply& reply) {
 
 void Core::RecordVote(const NodeId& voter, Vote vote) {
   for (VoteOf& each : votes_) {
-    if (each.voter == voter) {
+    if (each.voter == voter && !IsPlanted(Bug::kVotesCountedTwice)) {
       // A duplicate; or one that was given after all, to a request that came twice.
       if (vote == Vote::kGranted) each.vote = vote;
       return;
@@ -109,7 +115,12 @@ void Core::DecideElection() {
                                    [&](const VoteOf& each) { return each.voter == id; });
     return vote == votes_.end() ? Vote::kMissing : vote->vote;
   });
-  if (tally != Tally::kWon) return;
+  const bool enough =
+      IsPlanted(Bug::kVotesCountedTwice) &&
+      std::count_if(votes_.begin(), votes_.end(), [](const VoteOf& each) {
+        return each.vote == Vote::kGranted;
+      }) >= static_cast<std::ptrdiff_t>(MajorityOf(membership_.current().voters.size()));
+  if (tally != Tally::kWon && !enough) return;
   if (role_ == Role::kPreCandidate) {
     BecomeCandidate(/*transfer=*/false);
   } else if (role_ == Role::kCandidate) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "raft/codec.h"
 #include "raft/core.h"
 
@@ -49,15 +50,16 @@ void Core::On(const Message& message, AppendRequest& request) {
     return;
   }
   const LogIndex through(request.previous.index.value + request.entries.size());
-  const LogIndex commit = std::min(request.commit, through);
+  LogIndex commit = std::min(request.commit, through);
   if (!TakeEntries(request.entries)) {
     ++dropped_malformed_;
     return;
   }
+  if (IsPlanted(Bug::kCommitsBeyondMatch)) commit = std::min(request.commit, log_.last());
   if (commit > commit_) CommitThrough(commit);
   if (request.quiet) return;
   SendTo(message.from, AppendReply{true, through, LogIndex(), LogPosition()},
-         writes_.SeqFor(through));
+         IsPlanted(Bug::kAckSentUnsynced) ? IoSeq() : writes_.SeqFor(through));
 }
 
 // What is committed here is in every later leader's log: an append that begins before it is taken
@@ -85,6 +87,7 @@ bool Core::SkipCommitted(AppendRequest& request) {
 bool Core::TakeEntries(std::vector<Entry>& entries) {
   size_t fresh = 0;
   while (fresh < entries.size() && log_.Contains(entries[fresh].position())) ++fresh;
+  if (IsPlanted(Bug::kTruncatesWhatMatches)) fresh = 0;
   for (size_t i = fresh; i < entries.size(); ++i) {
     if (entries[i].kind == EntryKind::kConfiguration &&
         !DecodeConfiguration(entries[i].bytes.view()).ok()) {

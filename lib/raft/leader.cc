@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "raft/core.h"
 
 namespace scheduled::raft {
@@ -48,13 +49,15 @@ LogPosition Core::AppendOwn(EntryKind kind, SharedBuffer bytes) {
 }
 
 void Core::MaybeCommit() {
+  const LogIndex own = IsPlanted(Bug::kCountsOwnUndurable) ? log_.last() : writes_.durable();
   const int64_t reached =
-      Reached(static_cast<int64_t>(writes_.durable().value),
+      Reached(static_cast<int64_t>(own.value),
               [](const Progress& peer) { return static_cast<int64_t>(peer.match().value); });
   const LogIndex index(static_cast<uint64_t>(reached));
   if (index <= commit_) return;
   SCHEDULED_ASSERT(index <= log_.last(), "nothing is committed that is not in the log");
-  if (log_.TermAt(index) != hard_state_.term) return;
+  const bool own_term = log_.TermAt(index) == hard_state_.term;
+  if (!own_term && !IsPlanted(Bug::kCommitsOldTermsByCounting)) return;
   CommitThrough(index);
 }
 
@@ -63,7 +66,7 @@ void Core::CommitThrough(LogIndex index) {
   commit_ = index;
   while (!own_proposals_.empty() && own_proposals_.front().at.index <= commit_) {
     const OwnProposal& proposal = own_proposals_.front();
-    if (!log_.Contains(proposal.at)) {
+    if (!log_.Contains(proposal.at) && !IsPlanted(Bug::kSuccessAfterStepDown)) {
       Probe("raft.proposal-superseded");
       effects_.proposals_failed.push_back(
           ProposalFailed{proposal.id, ProposalFailure::kSuperseded});
@@ -230,7 +233,8 @@ bool Core::HearsQuorum() const {
 }
 
 MonoTime Core::LeaseUntil() const {
-  if (role_ != Role::kLeader || lease_given_up_ || commit_ < term_start_) {
+  const bool given_up = lease_given_up_ && !IsPlanted(Bug::kLeaseAfterTimeoutNow);
+  if (role_ != Role::kLeader || given_up || commit_ < term_start_) {
     return MonoTime{INT64_MIN};
   }
   // The last voter of a group that this node is leaving takes itself for the only one: it does not

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 namespace scheduled::raft {
 
@@ -34,7 +35,7 @@ void Progress::Sent(MonoTime now, LogIndex last, size_t bytes) {
 }
 
 bool Progress::Taken(MonoTime now, LogIndex index) {
-  const bool fresh = index > match_;
+  const bool fresh = index > match_ || IsPlanted(Bug::kStaleAckMovesMatch);
   if (fresh) {
     match_ = index;
     stirred_ = now;

@@ -1,6 +1,8 @@
 // Majorities over small arrays. At most kMaxVoters values: sorting a copy is the fastest way.
 #include "raft/quorum.h"
 
+#include "base/planted.h"
+
 namespace scheduled::raft {
 
 int64_t MajorityReached(std::span<int64_t> values) {
@@ -8,6 +10,9 @@ int64_t MajorityReached(std::span<int64_t> values) {
   // In ascending order, the value at n - majority is reached by itself and all behind it: by just
   // a majority.
   std::sort(values.begin(), values.end());
+  if (IsPlanted(Bug::kQuorumTooSmall) && values.size() > 2) {
+    return values[values.size() - MajorityOf(values.size()) + 1];
+  }
   return values[values.size() - MajorityOf(values.size())];
 }
 

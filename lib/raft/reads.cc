@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "raft/core.h"
 
 namespace scheduled::raft {
@@ -30,7 +31,8 @@ void Core::On(const Message& message, const ReadRequest& request) {
 }
 
 void Core::Answer(const LeaderRead& read, LogIndex index) {
-  SCHEDULED_ASSERT(index >= term_start_, "no read before the first commit of the term");
+  SCHEDULED_ASSERT(index >= term_start_ || IsPlanted(Bug::kReadsBeforeFirstCommit),
+                   "no read before the first commit of the term");
   if (read.follower.empty()) {
     effects_.reads_ready.push_back(ReadReady{read.id, index});
   } else {
@@ -40,8 +42,9 @@ void Core::Answer(const LeaderRead& read, LogIndex index) {
 
 void Core::ServeReads() {
   // Before its own term's first commit a leader does not know what its predecessors committed.
-  if (leader_reads_.empty() || commit_ < term_start_) return;
-  const bool leased = LeaseValid(now_);
+  const bool early = commit_ < term_start_ && !IsPlanted(Bug::kReadsBeforeFirstCommit);
+  if (leader_reads_.empty() || early) return;
+  const bool leased = LeaseValid(now_) || IsPlanted(Bug::kReadsWithoutQuorum);
   const Round acked = AckedRound();
   while (!leader_reads_.empty()) {
     const LeaderRead& read = leader_reads_.front();
@@ -64,7 +67,7 @@ Round Core::AckedRound() const {
 
 // A round has begun: it proves leadership for every read that came before it.
 void Core::AssignRound() {
-  if (commit_ < term_start_) return;
+  if (commit_ < term_start_ && !IsPlanted(Bug::kReadsBeforeFirstCommit)) return;
   for (size_t i = leader_reads_.size(); i-- > 0 && leader_reads_[i].round == Round();) {
     leader_reads_[i].round = round_;
     leader_reads_[i].index = commit_;

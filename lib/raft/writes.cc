@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 namespace scheduled::raft {
 
@@ -12,7 +13,8 @@ void Writes::Truncated(LogIndex from) {
   if (from > handed_out_) return;  // nothing of it has left memory
   truncate_from_ = truncate_from_ ? std::min(*truncate_from_, from) : from;
   handed_out_ = from.Prev();
-  durable_ = std::min(durable_, handed_out_);
+  if (!IsPlanted(Bug::kDurableNotRolledBack)) durable_ = std::min(durable_, handed_out_);
+  if (IsPlanted(Bug::kLateCompletionCounts)) return;
   for (Write& write : pending_) write.last = std::min(write.last, handed_out_);
 }
 

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
+#include "base/planted.h"
 #include "jobs/job_model.h"
 
 namespace scheduled {
@@ -249,6 +250,9 @@ void Claimer::OnAnswer(std::vector<Claim> proposed, SessionId session,
   const bool applied =
       outcome.answer.ok() && outcome.answer->claims_size() == static_cast<int>(proposed.size());
   if (!applied) not_before_ = term_.MonoNow() + kRefusedWait;
+  if (IsPlanted(Bug::kTurnPassedEarly)) {
+    for (const Claim& claim : proposed) turns_.Pass(claim.turn);
+  }
   for (size_t i = 0; i < proposed.size(); ++i) {
     Claim& claim = proposed[i];
     if (applied) {
@@ -262,7 +266,9 @@ void Claimer::OnAnswer(std::vector<Claim> proposed, SessionId session,
     Probe("claims.refused");
     GiveBack(std::move(refused));
   }
-  for (const Claim& claim : proposed) turns_.Pass(claim.turn);
+  if (!IsPlanted(Bug::kTurnPassedEarly)) {
+    for (const Claim& claim : proposed) turns_.Pass(claim.turn);
+  }
   on_change_();
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 
 namespace scheduled {
 namespace {
@@ -52,7 +53,8 @@ void Dispatcher::OnQueueHead(std::string_view queue, std::optional<int64_t> read
 void Dispatcher::OnRoom() { Pump(); }
 
 bool Dispatcher::MayDispatch() const {
-  return term_.HasLease() && sessions_->LookAtClocks() == ClockAgreement::Verdict::kAgrees;
+  const bool lease = term_.HasLease() || IsPlanted(Bug::kStartsWithoutLease);
+  return lease && sessions_->LookAtClocks() == ClockAgreement::Verdict::kAgrees;
 }
 
 // --- Starting -----------------------------------------------------------------------------------
@@ -67,7 +69,8 @@ void Dispatcher::OnClaimed(RunEntry entry) {
 bool Dispatcher::StartDue() {
   bool started = false;
   while (true) {
-    const absl::Time now = term_.WallNow();
+    absl::Time now = term_.WallNow();
+    if (IsPlanted(Bug::kStartsEarly)) now += term_.options().claim_ahead;
     if (book_.FirstTime() > now) break;
     for (RunEntry* entry : book_.Due(now, Channel::kMaxMessages)) {
       // A failed look delays the start; the timer of Arm repeats it.
@@ -163,6 +166,7 @@ std::vector<RunKey> Dispatcher::WithdrawJob(std::string_view job_id) {
     if (entry->state != RunState::kHeld) continue;
     SCHEDULED_ASSERT(!entry->withdrawn_by_command, "one command at a time names a held run");
     book_.Update(*entry, [](RunEntry& run) { run.withdrawn_by_command = true; });
+    Probe("dispatch.withdrawn");
     withdrawn.push_back(entry->start.key);
   }
   return withdrawn;
@@ -176,7 +180,8 @@ void Dispatcher::AfterCommand(std::string_view job_id, const pb::Answer* answer,
   const bool done = answer != nullptr && answer->code() == 0;
   for (RunEntry* entry : book_.OfJob(job_id)) {
     if (entry->withdrawn_by_command) {
-      if (answer != nullptr && !in_flight.contains(entry->start.key.run.value)) {
+      const bool lost = IsPlanted(Bug::kWithdrawnNotGivenBack);
+      if (answer != nullptr && (lost || !in_flight.contains(entry->start.key.run.value))) {
         book_.Erase(entry->start.key.run);
         continue;
       }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "jobs/job_model.h"
 #include "scheduler/peer_codec.h"
 
@@ -88,7 +89,8 @@ void LeaderWrites::Execute(WriteCallPtr carried) {
   CarriedCall call(std::move(carried), on_end_);
   if (call->command.has_create()) return ExecuteCreate(std::move(call));
   Watch(call);
-  if (!Withdraws(call->command)) return TakeTurn(std::move(call));
+  const bool waits = Withdraws(call->command) && !IsPlanted(Bug::kCommandsDoNotWait);
+  if (!waits) return TakeTurn(std::move(call));
   const std::string job = JobOf(call->command);
   dispatcher_.WhenResolved(
       job, term_.Guard([this, call = std::move(call)]() mutable { TakeTurn(std::move(call)); }));

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
+#include "base/planted.h"
 #include "executor/retry_policy.h"
 #include "jobs/job_model.h"
 
@@ -100,6 +101,8 @@ void Worker::Beat() {
   parts_.dispatch->Cancel(beat_timer_);
   beat_timer_ = {};
   if (leader_.empty()) return;
+  const bool closed = session_ == SessionId() && closed_session_ != SessionId();
+  if (IsPlanted(Bug::kSessionNeverReopens) && closed) return;
   const MonoTime now = parts_.runtime->clock().MonoNow();
   HeartbeatMessage beat;
   beat.boot = options_.boot;
@@ -197,6 +200,13 @@ void Worker::LoseSession() {
 // --- The channel --------------------------------------------------------------------------------
 
 void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
+  if (IsPlanted(Bug::kTakesOldLeadersStart) && messages.session == session_ &&
+      messages.term < term_) {
+    for (const ChannelItem& item : messages.items) {
+      const auto* start = std::get_if<StartRequest>(&item.body);
+      if (start != nullptr && !runs_.contains(IdOf(start->key))) TakeStart(*start);
+    }
+  }
   // Whoever may speak is Raft's to say: a larger term that was believed would make this node deaf
   // to every leader to come. What came too early is sent again.
   const bool is_leaders = from == leader_ && messages.term <= raft_term_;
@@ -217,6 +227,11 @@ void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
     if (item.number <= taken_) {
       // The answer to it was lost: what has been taken since belongs to the list as well.
       if (std::holds_alternative<ReconcileRequest>(item.body)) reconcile = true;
+      const auto* again = std::get_if<StartRequest>(&item.body);
+      if (IsPlanted(Bug::kTakesStartTwice) && again != nullptr &&
+          !runs_.contains(IdOf(again->key))) {
+        TakeStart(*again);
+      }
       continue;
     }
     if ((item.number == 1) != std::holds_alternative<ReconcileRequest>(item.body)) break;
@@ -252,7 +267,7 @@ bool Worker::Take(const ChannelItem& item, bool* reconcile) {
 bool Worker::TakeStart(const StartRequest& start) {
   if (!CanTake()) {
     Probe("worker.start-refused");
-    return false;
+    return IsPlanted(Bug::kRefusalIsAnAnswer);
   }
   if (Executor* executor = Find(start.job->executor)) {
     RunIt(*executor, start);
@@ -385,6 +400,7 @@ void Worker::Keep(std::vector<OutcomeMessage>* fresh, OutcomeMessage outcome) {
   const DeliveryId id = IdOf(outcome.key);
   parts_.statistics->Executed(outcome.status, absl::FromUnixMicros(outcome.record.end_us()));
   fresh->push_back(outcome);
+  if (IsPlanted(Bug::kOutcomeForgotten)) return;
   outcomes_.insert_or_assign(id, Kept{std::move(outcome), parts_.runtime->clock().MonoNow()});
 }
 
