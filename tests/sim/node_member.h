@@ -36,6 +36,7 @@ class NodeMember final : public Member {
   explicit NodeMember(std::unique_ptr<Node> node) : node_(std::move(node)) {}
 
   std::unique_ptr<Node> node_;
+  uint64_t dispatched_ = 0;  // tasks of its dispatch lane
 };
 
 }  // namespace scheduled::sim

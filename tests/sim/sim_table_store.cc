@@ -16,9 +16,26 @@ constexpr absl::Duration kLongestSync = absl::Seconds(20);
 
 absl::StatusOr<std::optional<std::string>> SimTableStore::Get(std::string_view key) const {
   if (!failure_.ok()) return failure_;
-  const auto row = rows_.find(key);
-  if (row == rows_.end()) return std::optional<std::string>();
-  return std::optional<std::string>(row->second);
+  const auto place = places_.find(key);
+  if (place == places_.end()) return std::optional<std::string>();
+  return std::optional<std::string>(place->second->second);
+}
+
+void SimTableStore::Put(std::string_view key, std::string value) {
+  if (const auto place = places_.find(key); place != places_.end()) {
+    place->second->second = std::move(value);
+    return;
+  }
+  const auto row = rows_.emplace(std::string(key), std::move(value)).first;
+  places_.emplace(row->first, row);
+}
+
+void SimTableStore::Erase(std::string_view key) {
+  const auto place = places_.find(key);
+  if (place == places_.end()) return;
+  const auto row = place->second;
+  places_.erase(place);  // first, since its key is the row's
+  rows_.erase(row);
 }
 
 absl::StatusOr<std::vector<TableRow>> SimTableStore::Scan(std::string_view from,
@@ -43,17 +60,16 @@ absl::Status SimTableStore::Apply(const TableBatch& batch) {
   absl::StatusOr<LogPosition> applied = absl::InternalError("a batch without the applied row");
   for (const TableBatch::Op& op : batch.ops()) {
     if (op.key == kAppliedRowKey && op.value) applied = DecodeAppliedRow(*op.value);
-    const auto row = rows_.lower_bound(op.key);
-    const bool found = row != rows_.end() && row->first == op.key;
+    const auto place = places_.find(op.key);
     std::optional<std::string> before;
-    if (found) before = std::move(row->second);
+    if (place != places_.end()) before = std::move(place->second->second);
     done.undo.emplace_back(std::string(op.key), std::move(before));
     if (!op.value) {
-      if (found) rows_.erase(row);
-    } else if (found) {
-      row->second.assign(*op.value);
+      Erase(op.key);
+    } else if (place != places_.end()) {
+      place->second->second.assign(*op.value);
     } else {
-      rows_.emplace_hint(row, std::string(op.key), std::string(*op.value));
+      Put(op.key, std::string(*op.value));
     }
   }
   if (!applied.ok()) return applied.status();
@@ -116,9 +132,9 @@ void SimTableStore::Crash(Random* random) {
     Batch& last = batches_.back();
     for (auto undo = last.undo.rbegin(); undo != last.undo.rend(); ++undo) {
       if (undo->second) {
-        rows_.insert_or_assign(std::move(undo->first), *std::move(undo->second));
+        Put(undo->first, *std::move(undo->second));
       } else {
-        rows_.erase(undo->first);
+        Erase(undo->first);
       }
     }
     batches_.pop_back();

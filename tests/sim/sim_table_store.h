@@ -7,13 +7,14 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "sim/sync_model.h"
 #include "storage/table_store.h"
 
@@ -21,7 +22,7 @@ namespace scheduled::sim {
 
 class SimTableStore final : public TableStore {
  public:
-  using Rows = absl::btree_map<std::string, std::string, std::less<>>;
+  using Rows = std::map<std::string, std::string, std::less<>>;
 
   explicit SimTableStore(SyncModel* sync) : sync_(*sync) {}
 
@@ -55,10 +56,14 @@ class SimTableStore final : public TableStore {
   };
 
   void Settle(MonoTime now);
+  void Put(std::string_view key, std::string value);
+  void Erase(std::string_view key);
 
   SyncModel& sync_;
   absl::Status failure_;
   Rows rows_;
+  // Where each row stands, by a key that is the row's own: most reads and writes are of one row.
+  absl::flat_hash_map<std::string_view, Rows::iterator> places_;
   LogIndex base_applied_;  // before the first of batches_; durable
   std::deque<Batch> batches_;
   std::deque<FlushEnd> flushes_;
