@@ -14,6 +14,7 @@ namespace {
 enum class Where : uint8_t {
   kAnywhere,
   kGroup,      // with several nodes
+  kGroupLog,   // and the workload of Raft alone, which cuts its logs short
   kJobs,       // with whole schedulers
   kGroupJobs,  // both
 };
@@ -21,7 +22,11 @@ enum class Where : uint8_t {
 struct Mark {
   const char* probe;
   Where where = Where::kAnywhere;
+  const char* why_never = "too few seeds, or nothing leads to it";
 };
+
+constexpr const char* kNoMembers = "the simulator changes no members yet";
+constexpr const char* kNoJobSnapshots = "whole schedulers send no snapshots yet";
 
 constexpr Mark kMarks[] = {
     // Machines and disks.
@@ -50,6 +55,13 @@ constexpr Mark kMarks[] = {
     {"sim.transfer-refused", Where::kGroup},
     {"net.vote-doubled", Where::kGroup},
     {"fault.cut-off-one-way", Where::kGroup},
+    {"raft.joint", Where::kGroup, kNoMembers},
+    {"sim.disk-wiped", Where::kGroup, kNoMembers},
+    {"raft.snapshot-installed", Where::kGroupJobs, kNoJobSnapshots},
+    {"raft.needs-snapshot", Where::kGroupLog},
+    {"raft.snapshot-installed", Where::kGroupLog},
+    {"consensus.log-compacted", Where::kGroupLog},
+    {"consensus.install-ended-at-start", Where::kGroupLog},
     // The dispatcher.
     {"jobs: a stale claim", Where::kJobs},
     {"jobs: a finish is dropped", Where::kJobs},
@@ -86,6 +98,8 @@ bool CanHappen(Where where, const SeedOptions& options) {
       return true;
     case Where::kGroup:
       return group;
+    case Where::kGroupLog:
+      return group && !jobs;
     case Where::kJobs:
       return jobs;
     case Where::kGroupJobs:
@@ -101,7 +115,7 @@ std::vector<std::string> NeverHappened(const std::map<std::string, uint64_t>& pr
   std::vector<std::string> missing;
   for (const Mark& mark : kMarks) {
     if (CanHappen(mark.where, options) && !probes.contains(mark.probe)) {
-      missing.push_back(fmt::format("{}: too few seeds, or nothing leads to it", mark.probe));
+      missing.push_back(fmt::format("{}: {}", mark.probe, mark.why_never));
     }
   }
   for (size_t i = 0; i < kFaultKinds; ++i) {

@@ -190,11 +190,12 @@ void Faults::DoClog(const FaultAction& action, Random* random, int machine) {
 }
 
 void Faults::Soon(Random* random, int machine, Task act) {
-  static constexpr std::array<std::string_view, 6> kLanes = {"dispatch", "dispatch", "raft",
-                                                             "log",      "apply",    "executor"};
+  // Behind any task, or where a step of one kind hands over to the next.
+  static constexpr std::array<std::string_view, 12> kLanes = {
+      "", "", "", "", "raft", "log", "apply", "flush", "files", "net", "dispatch", "executor"};
   if (random->Chance(1, 3)) return std::move(act)();
   const std::string lane(kLanes[random->Uniform(kLanes.size())]);
-  world_.Behind(machine, lane, static_cast<int>(1 + random->Uniform(50)),
+  world_.Behind(machine, lane, static_cast<int>(1 + random->Uniform(lane.empty() ? 200 : 50)),
                 [this, act = std::move(act)]() mutable {
                   if (!over_) std::move(act)();
                 });

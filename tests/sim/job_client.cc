@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,12 @@ constexpr absl::Duration kAgain = absl::Milliseconds(50);
 
 Node* JobClient::NodeOf(Machine& machine) {
   return machine.up() ? &static_cast<NodeMember*>(machine.member.get())->node() : nullptr;
+}
+
+size_t JobClient::open() const {
+  return std::count_if(open_.begin(), open_.end(), [this](const auto& each) {
+    return each.second.machine < 0 || world_.IsInCore(each.second.machine);
+  });
 }
 
 // Any that is up, and not left out of what must come to its end; -1 if there is none.

@@ -32,7 +32,8 @@ class JobClient {
   // Whatever waits for this machine's node is not answered any more.
   void OnCrash(const Machine& machine);
 
-  size_t open() const { return open_.size(); }
+  // Calls that are not answered yet, but those that wait for a node outside of the core.
+  size_t open() const;
   static Node* NodeOf(Machine& machine);
 
  private:

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "jobs/tables.h"
+#include "proto/rows.pb.h"
 #include "sim/finding.h"
 
 namespace scheduled::sim {
@@ -15,6 +17,9 @@ namespace {
 constexpr int64_t kBackoffShare = 85;  // of 100
 // Between two machines whose clocks nobody has moved.
 constexpr absl::Duration kClocksApart = absl::Milliseconds(100);
+constexpr absl::Duration kLongestLag = absl::Seconds(10);
+// Five deliveries count; a few more may have died before anybody was told that they were taken.
+constexpr int kMostDeaths = 10;
 
 std::string At(absl::Time time) {
   return fmt::format("{:.6f}", absl::ToDoubleSeconds(time - absl::FromUnixSeconds(1'780'000'000)));
@@ -60,6 +65,7 @@ size_t JobHistory::Started(Machine& machine, const RunContext& run) {
   CheckTime(*job, now, machine, name);
   CheckStopped(*job, now, name);
   CheckTokens(*job, now, name);
+  CheckClaim(*job, &now, name);
   CheckAgain(*job, now, name);
   job->deliveries.push_back(std::move(now));
   return job->deliveries.size() - 1;
@@ -158,18 +164,64 @@ void JobHistory::CheckTokens(const JobRecord& job, const Delivery& now, const st
   }
 }
 
+const SimTableStore& JobHistory::NewestTables() const {
+  const SimTableStore* newest = world_.machine(0).tables.get();
+  for (int i = 1; i < world_.size(); ++i) {
+    const SimTableStore* tables = world_.machine(i).tables.get();
+    if (tables->applied() > newest->applied()) newest = tables;
+  }
+  return *newest;
+}
+
+bool JobHistory::IsOpen(uint64_t session) const {
+  for (int i = 0; i < world_.size(); ++i) {
+    const auto& rows = NewestTables().rows();
+    const auto row = rows.find(jobs::EncodeSessionKey(world_.machine(i).id.value));
+    if (row == rows.end()) continue;
+    pb::SessionRow open;
+    Require(open.ParseFromString(row->second), "a row that does not parse");
+    if (open.session() == session) return true;
+  }
+  return false;
+}
+
+void JobHistory::CheckClaim(const JobRecord& job, Delivery* now, const std::string& name) const {
+  const auto& rows = NewestTables().rows();
+  const std::string first = jobs::EncodeInflightKey(job.job.id.value, 0);
+  const std::string_view prefix = std::string_view(first).substr(0, first.size() - 8);
+  for (auto row = rows.lower_bound(first); row != rows.end() && row->first.starts_with(prefix);
+       ++row) {
+    pb::InflightRow claim;
+    Require(claim.ParseFromString(row->second), "a row that does not parse");
+    if (claim.token() == now->token) now->session = claim.session();
+  }
+  // A process that stood still in between is what tokens are for.
+  Require(now->session != 0 || world_.MayLag(now->start - kLongestLag),
+          "started after its claim had been given up: " + name);
+}
+
 void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std::string& name) {
   const Delivery* before = nullptr;
   int attempts = 0;
+  int deaths = 0;
   for (const Delivery& each : job.deliveries) {
     if (each.run_id != now.run_id) continue;
     before = &each;
     attempts = std::max(attempts, each.attempt);
+    const bool died = each.boot != world_.machine(each.machine).boots;
+    deaths += died && each.attempt == now.attempt && each.end == MonoTime::Infinite();
   }
   if (before == nullptr) return;
+  Require(deaths <= kMostDeaths,
+          fmt::format("{} nodes have died with this attempt: {}", deaths, name));
   ++restarts_;
   if (now.delivery > before->delivery) Probe("jobs.redelivered");
   Require(now.attempt <= attempts + 1, "an attempt was left out: " + name);
+  // By the node's own clock, which may be a little fast.
+  const MonoTime up = before->time_up - (before->time_up - before->start) / 50;
+  const bool failed_before = before->end < MonoTime::Infinite() && !before->result.ok();
+  Require(failed_before || world_.now() >= up || before->session == 0 || !IsOpen(before->session),
+          "started again, and its session was never closed: " + name);
   if (world_.MayHaveLost(before->start)) return;
   const bool over = before->end < MonoTime::Infinite() || world_.now() >= before->time_up;
   Require(over, "started again while it runs, and its node was always there: " + name);

@@ -10,11 +10,14 @@
 //      each delivery of its own, larger for each later claim.
 //   5. A run starts again only after its attempt failed or was sent back, or where its node may
 //      have died or been cut off. Attempts count up by one.
+//   6. By whatever tables have applied most, its claim still stands: it was neither put back nor
+//      given to another before the start; and where the run had been started before and neither
+//      failed nor overstayed, that one's session is closed. (These alone look at what is stored.)
 // Checked at the end:
-//   6. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
-//   7. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an
+//   7. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
+//   8. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an
 //      overlap.
-//   8. In a calm simulation nothing was late, and nothing ran twice.
+//   9. In a calm simulation nothing was late, and nothing ran twice.
 #ifndef SCHEDULED_TESTS_SIM_JOB_HISTORY_H_
 #define SCHEDULED_TESTS_SIM_JOB_HISTORY_H_
 
@@ -39,6 +42,7 @@ struct Delivery {
   int delivery = 0;
   int missed = 0;
   uint64_t token = 0;
+  uint64_t session = 0;  // of its claim; 0: not known
   absl::Time due;
   MonoTime start;                       // true time
   MonoTime end = MonoTime::Infinite();  // answered; infinite: not yet, or never
@@ -99,6 +103,9 @@ class JobHistory {
                  const std::string& id) const;
   void CheckStopped(const JobRecord& job, const Delivery& now, const std::string& id) const;
   void CheckTokens(const JobRecord& job, const Delivery& now, const std::string& id);
+  void CheckClaim(const JobRecord& job, Delivery* now, const std::string& id) const;
+  const SimTableStore& NewestTables() const;
+  bool IsOpen(uint64_t session) const;
   void CheckAgain(const JobRecord& job, const Delivery& now, const std::string& id);
   void CheckOnceEnd(const JobRecord& job, JobStatus status) const;
   void CheckOccurrences(const JobRecord& job) const;

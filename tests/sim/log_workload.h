@@ -53,8 +53,9 @@ class LogWorkload final : public Workload {
   std::string ValueAt(const std::string& key, Place place) const;
 
   Random random_;
-  absl::Duration every_;  // at most between two operations
-  size_t padding_ = 0;    // of a value
+  absl::Duration every_;    // at most between two operations
+  size_t padding_ = 0;      // of a value
+  uint64_t log_bytes_ = 0;  // that a log may have before it is cut; 0: as many as it likes
   bool quiet_ = false;
   std::vector<Operation> operations_;
   std::map<std::string, size_t> by_value_;

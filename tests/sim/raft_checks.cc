@@ -93,6 +93,13 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
   }
   const bool fresh = leaders_.try_emplace(core.term(), machine.number).second;
   Require(fresh, fmt::format("two leaders of term {}", core.term().value));
+  int voters = 0;
+  for (int i = 0; i < world_.size(); ++i) {
+    const auto vote = votes_.find({i, core.term()});
+    voters += i == machine.number || (vote != votes_.end() && vote->second == machine.id);
+  }
+  Require(2 * voters > world_.size(),
+          fmt::format("{} voted for the leader of term {}", voters, core.term().value));
   for (uint64_t i = 1; i < truth_.size(); ++i) {
     // A candidate whose votes come late may win a term that is over already.
     if (truth_[i].committed_in >= core.term()) break;

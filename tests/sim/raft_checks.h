@@ -1,7 +1,7 @@
 // What Raft promises, checked from outside after every task of a raft lane, against what is on the
 // simulated disks and wires: none of it comes from what the nodes say of themselves alone.
 //
-//   1. One leader in a term, in all lives of all nodes.
+//   1. One leader in a term, in all lives of all nodes, and a majority has sent it its votes.
 //   2. What is committed anywhere is the same entry everywhere, for ever: on commit, on the disks
 //      of a majority, and never truncated from any disk again.
 //   3. A new leader has everything that was committed in earlier terms.

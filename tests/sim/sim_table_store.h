@@ -1,6 +1,7 @@
 // A TableStore on a modelled disk. What was applied is durable only once it was flushed, by the
 // node or by the store itself whenever it likes: a crash leaves an exact prefix of the batches,
-// from the last flush that had ended to the last batch. The object is the disk, as SimLogStore is.
+// from the last flush that had ended to the last batch. A checkpoint is one file with all rows; one
+// is installed in a single switch. The object is the disk, as SimLogStore is.
 #ifndef SCHEDULED_TESTS_SIM_SIM_TABLE_STORE_H_
 #define SCHEDULED_TESTS_SIM_SIM_TABLE_STORE_H_
 
@@ -16,6 +17,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "sim/sync_model.h"
+#include "storage/snapshot_files.h"
 #include "storage/table_store.h"
 
 namespace scheduled::sim {
@@ -24,7 +26,8 @@ class SimTableStore final : public TableStore {
  public:
   using Rows = std::map<std::string, std::string, std::less<>>;
 
-  explicit SimTableStore(SyncModel* sync) : sync_(*sync) {}
+  // Checkpoints are written to `files`, and installed from there.
+  SimTableStore(SyncModel* sync, SnapshotFiles* files) : sync_(*sync), files_(*files) {}
 
   absl::StatusOr<std::optional<std::string>> Get(std::string_view key) const override;
   absl::StatusOr<std::vector<TableRow>> Scan(std::string_view from, std::string_view to,
@@ -59,7 +62,10 @@ class SimTableStore final : public TableStore {
   void Put(std::string_view key, std::string value);
   void Erase(std::string_view key);
 
+  absl::Status Sync();
+
   SyncModel& sync_;
+  SnapshotFiles& files_;
   absl::Status failure_;
   Rows rows_;
   // Where each row stands, by a key that is the row's own: most reads and writes are of one row.

@@ -69,7 +69,8 @@ void World::AddMachine(int number, int nodes) {
   machine->runtime = loop_.NewRuntime(machine->id.value, node);
   machine->sync = std::make_unique<SyncModel>(&loop_, random_.Fork());
   machine->log = std::make_unique<SimLogStore>(machine->sync.get());
-  machine->tables = std::make_unique<SimTableStore>(machine->sync.get());
+  machine->snapshots = std::make_unique<MemorySnapshotFiles>();
+  machine->tables = std::make_unique<SimTableStore>(machine->sync.get(), machine->snapshots.get());
   machines_.push_back(std::move(machine));
 }
 
@@ -159,7 +160,7 @@ void World::AfterEvent() {
   if (task == "raft") checks_->AfterRaft(*machine);
   machine->member->AfterTask(task);
   const auto behind = behind_.find(machine->number);
-  if (behind == behind_.end() || behind->second.lane != task) return;
+  if (behind == behind_.end() || !IsBehind(behind->second, task)) return;
   if (--behind->second.count > 0) return;
   Task act = std::move(behind->second.act);
   behind_.erase(behind);

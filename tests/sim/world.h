@@ -21,6 +21,7 @@
 #include "sim/sim_log_store.h"
 #include "sim/sim_network.h"
 #include "sim/sim_table_store.h"
+#include "storage/memory_snapshot_files.h"
 
 namespace scheduled::sim {
 
@@ -47,6 +48,7 @@ struct Machine {
   std::unique_ptr<VirtualRuntime> runtime;
   std::unique_ptr<SyncModel> sync;
   std::unique_ptr<SimLogStore> log;
+  std::unique_ptr<MemorySnapshotFiles> snapshots;
   std::unique_ptr<SimTableStore> tables;
   std::unique_ptr<Lane> boot_lane;
   std::unique_ptr<Member> member;  // null while it is down, or boots
@@ -82,9 +84,9 @@ class World {
 
   // Runs `task` on the driver's lane in `wait`.
   void After(absl::Duration wait, Task task);
-  // Runs `act` right behind a task of the machine's lane of that name, the `count`th from now on,
-  // before anything that the task has posted: between any two steps of a node, however close.
-  // Replaces what was asked of the machine before.
+  // Runs `act` right behind a task of the machine's lane of that name, or of any if it is empty,
+  // the `count`th from now on, before anything that the task has posted: between any two steps of a
+  // node, however close. Replaces what was asked of the machine before.
   void Behind(int number, std::string lane, int count, Task act);
 
   // Driver lane. Each does nothing where it makes no sense.
@@ -134,7 +136,7 @@ class World {
 
  private:
   struct Behindhand {
-    std::string lane;
+    std::string lane;  // empty: any
     int count = 0;
     Task act;
   };
@@ -145,6 +147,9 @@ class World {
     std::string_view task;
   };
 
+  static bool IsBehind(const Behindhand& behind, std::string_view task) {
+    return behind.lane.empty() || behind.lane == task;
+  }
   void AddMachine(int number, int nodes);
   void AfterEvent();
   MachineLane LaneOfName(std::string_view full_name) const;
