@@ -305,7 +305,12 @@ void Applier::AnswerProposals(std::vector<std::string> answers) {
     while (end < commands_.size() && commands_[end].index == entry.index) ++end;
     // One whose index was taken by another entry is ended by the core, before that entry is
     // applied.
-    if (auto at = proposals_.find({entry.index, entry.term}); at != proposals_.end()) {
+    auto at = proposals_.find({entry.index, entry.term});
+    if (IsPlanted(Bug::kSuccessAfterStepDown) && at == proposals_.end()) {
+      at = proposals_.lower_bound({entry.index, Term()});
+      if (at != proposals_.end() && at->first.first != entry.index) at = proposals_.end();
+    }
+    if (at != proposals_.end()) {
       Registered& proposal = at->second;
       if (entry.kind == raft::EntryKind::kConfiguration) {
         outcomes.emplace_back(std::move(proposal.waiting.front()), Applied{entry.index, 0, ""});

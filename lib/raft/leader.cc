@@ -50,9 +50,9 @@ LogPosition Core::AppendOwn(EntryKind kind, SharedBuffer bytes) {
 
 void Core::MaybeCommit() {
   const LogIndex own = IsPlanted(Bug::kCountsOwnUndurable) ? log_.last() : writes_.durable();
-  const int64_t reached =
-      Reached(static_cast<int64_t>(own.value),
-              [](const Progress& peer) { return static_cast<int64_t>(peer.match().value); });
+  const int64_t reached = Reached(static_cast<int64_t>(own.value), [](const Progress& peer) {
+    return static_cast<int64_t>(peer.match().value);
+  });
   const LogIndex index(static_cast<uint64_t>(reached));
   if (index <= commit_) return;
   SCHEDULED_ASSERT(index <= log_.last(), "nothing is committed that is not in the log");

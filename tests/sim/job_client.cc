@@ -111,10 +111,13 @@ void JobClient::TryRead(uint64_t number, const JobId& id) {
   call.machine = Choose();
   if (call.machine < 0) return end(absl::UnavailableError("no node is up"));
   Node* node = NodeOf(world_.machine(call.machine));
-  node->Barrier(ReplyTo::kHost, [node, id, end](absl::Status reached) {
+  const SimTableStore& tables = *world_.machine(call.machine).tables;
+  node->Barrier(ReplyTo::kHost, [node, id, end, &tables](absl::Status reached) {
     if (!reached.ok()) return end(absl::UnavailableError(reached.message()));
     const jobs::Queries* queries = node->queries();
     if (queries == nullptr) return end(absl::UnavailableError("no cluster yet"));
+    // The node has not stopped yet.
+    if (tables.failed()) return end(absl::UnavailableError("the disk failed"));
     end(queries->Get(id.value));
   });
 }

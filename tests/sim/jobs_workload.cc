@@ -175,6 +175,7 @@ std::optional<JobInfo> JobsWorkload::LookAt(World& world, const JobId& id) {
   for (int i = 0; i < world.size(); ++i) {
     Node* node = JobClient::NodeOf(world.machine(i));
     if (node == nullptr || node->queries() == nullptr || !world.IsInCore(i)) continue;
+    if (world.machine(i).tables->failed()) continue;
     absl::StatusOr<JobInfo> info = node->queries()->Get(id.value);
     if (info.ok()) return *std::move(info);
     Require(absl::IsNotFound(info.status()), "a read fails: " + info.status().ToString());

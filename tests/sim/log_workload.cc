@@ -119,7 +119,7 @@ class RegisterMember final : public Member {
 
 LogWorkload::LogWorkload(Random random) : random_(random) {
   every_ = random_.Between(absl::Milliseconds(2), absl::Milliseconds(40));
-  if (random_.Chance(1, 10)) padding_ = random_.Uniform(100'000);
+  if (random_.Chance(1, 8)) padding_ = random_.Uniform(100'000);
   // Half of the seeds cut their logs so short that whoever is away for a while needs a snapshot.
   if (random_.Chance(1, 2)) log_bytes_ = 4096 + random_.Uniform(60'000);
 }
