@@ -17,6 +17,13 @@ struct Common {
 // What this machine can do: the physical points that every figure is compared with.
 Report Reference(const Common& common);
 
+struct RaftCoreOptions {
+  uint64_t entries = 2'000'000;
+  int batch = 64;     // entries in a proposal
+  int payload = 256;  // bytes of an entry
+};
+Report RaftCore(const RaftCoreOptions& options);
+
 struct CreateOptions {
   int callers = 64;  // each has one call in flight
   int batch = 1;     // jobs in a call

@@ -47,8 +47,19 @@ int main(int argc, char** argv) {
     run = [&] { return Reference(common); };
   });
 
+  RaftCoreOptions raft_core;
+  CLI::App* sub =
+      app.add_subcommand("raft-core", "time and allocations of the Raft core for each entry");
+  sub->add_option("--entries", raft_core.entries, "entries in all")->capture_default_str();
+  sub->add_option("--batch", raft_core.batch, "entries in a proposal")->capture_default_str();
+  sub->add_option("--payload", raft_core.payload, "bytes of an entry")->capture_default_str();
+  sub->callback([&] {
+    reference = false;  // no disk takes part
+    run = [&] { return RaftCore(raft_core); };
+  });
+
   CreateOptions create;
-  CLI::App* sub = app.add_subcommand("create", "durable creates in process, one node");
+  sub = app.add_subcommand("create", "durable creates in process, one node");
   sub->add_option("--callers", create.callers, "calls in flight")->capture_default_str();
   sub->add_option("--batch", create.batch, "jobs in a call")->capture_default_str();
   sub->add_option("--jobs", create.jobs, "jobs in all")->capture_default_str();
