@@ -14,7 +14,7 @@ packages="
   libcurl4-openssl-dev
   libboost1.81-dev libboost-json1.81-dev
   prometheus-cpp-dev libcli11-dev
-  catch2
+  catch2 gcovr
 "
 
 missing=""
