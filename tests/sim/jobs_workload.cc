@@ -162,7 +162,8 @@ void JobsWorkload::OnCreated(World& world, const std::vector<JobId>& ids,
     }
     const pb::JobAnswer& answer = result->jobs(static_cast<int>(i));
     Require(answer.job_id() == ids[i].value, "answers of a batch are in its order");
-    job.known = Known::kPending;
+    // An answer that comes late may find the job cancelled, by who tidies up at the end.
+    if (job.known == Known::kAsked) job.known = Known::kPending;
     job.acknowledged = true;
     job.created = world.now();
     PlanChanges(world, ids[i]);

@@ -119,6 +119,8 @@ class RegisterMember final : public Member {
 
 LogWorkload::LogWorkload(Random random) : random_(random) {
   every_ = random_.Between(absl::Milliseconds(2), absl::Milliseconds(40));
+  // Where nothing is written for a while, whoever was cut off is as good a leader as any.
+  if (random_.Chance(1, 5)) every_ = random_.Between(absl::Milliseconds(300), absl::Seconds(3));
   if (random_.Chance(1, 8)) padding_ = random_.Uniform(100'000);
   // Half of the seeds cut their logs so short that whoever is away for a while needs a snapshot.
   if (random_.Chance(1, 2)) log_bytes_ = 4096 + random_.Uniform(60'000);
