@@ -56,6 +56,15 @@ struct FailoverOptions {
 };
 Report Failover(const Common& common, const FailoverOptions& options);
 
+struct CatchUpOptions {
+  std::string server;         // as FailoverOptions
+  uint64_t jobs = 2'000'000;  // written while one is away
+  int callers = 4;            // each has one batch of 500 in flight
+  uint64_t compact_log_bytes = uint64_t{64} << 20;
+  uint64_t bytes_per_second = uint64_t{64} << 20;  // of the snapshot
+};
+Report CatchUp(const Common& common, const CatchUpOptions& options);
+
 }  // namespace scheduled::bench
 
 #endif  // SCHEDULED_BENCH_BENCHES_H_

@@ -1,15 +1,10 @@
 // Three server processes and the death of their leader: how long until there is a first leader,
 // until a write succeeds again, and until due jobs fire again, those that the dead leader had
 // claimed apart from those that nobody had.
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -19,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "benches.h"
 #include "open.h"
+#include "processes.h"
 
 namespace scheduled::bench {
 namespace {
@@ -29,38 +25,6 @@ namespace http = beast::http;
 using tcp = asio::ip::tcp;
 
 tcp::endpoint Loopback(uint16_t port) { return {asio::ip::make_address("127.0.0.1"), port}; }
-
-uint16_t FreePort() {
-  asio::io_context context;
-  tcp::acceptor acceptor(context, Loopback(0));
-  return acceptor.local_endpoint().port();
-}
-
-// One request on a connection of its own; none if it was not answered with 200 in time.
-std::optional<std::string> Ask(uint16_t port, http::verb verb, const std::string& target,
-                               const std::string& body, absl::Duration limit) {
-  asio::io_context context;
-  beast::tcp_stream stream(context);
-  http::request<http::string_body> request(verb, target, 11, body);
-  request.set(http::field::host, "localhost");
-  request.keep_alive(false);
-  request.prepare_payload();
-  beast::flat_buffer buffer;
-  http::response<http::string_body> response;
-  bool complete = false;
-  stream.expires_after(absl::ToChronoNanoseconds(limit));
-  stream.async_connect(Loopback(port), [&](beast::error_code error) {
-    if (error) return;
-    http::async_write(stream, request, [&](beast::error_code failed, size_t) {
-      if (failed) return;
-      http::async_read(stream, buffer, response,
-                       [&](beast::error_code unread, size_t) { complete = !unread; });
-    });
-  });
-  context.run();
-  if (!complete || response.result() != http::status::ok) return std::nullopt;
-  return response.body();
-}
 
 // Notes the first arrival of each job's webhook.
 class Arrivals {
@@ -139,89 +103,6 @@ class Arrivals {
   std::thread thread_;
 };
 
-class Group {
- public:
-  Group(std::string server, std::string dir) : server_(std::move(server)), dir_(std::move(dir)) {
-    for (int i = 0; i < 3; ++i) {
-      nodes_.push_back({.http = FreePort(), .raft = FreePort()});
-      peers_ += fmt::format("{}n{}=127.0.0.1:{}", i ? "," : "", i + 1, nodes_.back().raft);
-    }
-    for (int i = 0; i < 3; ++i) Start(i);
-  }
-  ~Group() {
-    for (Node& node : nodes_) {
-      if (node.pid > 0) kill(node.pid, SIGKILL), waitpid(node.pid, nullptr, 0);
-    }
-  }
-
-  void Start(int i) {
-    Node& node = nodes_[static_cast<size_t>(i)];
-    const std::vector<std::string> arguments = {server_,
-                                                "--node-id",
-                                                fmt::format("n{}", i + 1),
-                                                "--data-dir",
-                                                fmt::format("{}/n{}", dir_, i + 1),
-                                                "--http-port",
-                                                std::to_string(node.http),
-                                                "--metrics-port",
-                                                "0",
-                                                "--raft-port",
-                                                std::to_string(node.raft),
-                                                "--peers",
-                                                peers_,
-                                                "--log-level",
-                                                "ERROR"};
-    std::vector<char*> argv;
-    for (const std::string& argument : arguments)
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    node.pid = fork();
-    if (node.pid == 0) {
-      execv(server_.c_str(), argv.data());
-      _exit(127);
-    }
-  }
-  void Kill(int i) {
-    Node& node = nodes_[static_cast<size_t>(i)];
-    kill(node.pid, SIGKILL);
-    waitpid(node.pid, nullptr, 0);
-    node.pid = 0;
-  }
-
-  std::optional<int> Leader() const {
-    for (int i = 0; i < 3; ++i) {
-      if (nodes_[static_cast<size_t>(i)].pid == 0) continue;
-      const auto text = Ask(port(i), http::verb::get, "/debug/cluster", "", absl::Seconds(1));
-      if (text && text->find("\"is_leader\":true") != std::string::npos) return i;
-    }
-    return std::nullopt;
-  }
-  int WaitForLeader() const {
-    const absl::Time limit = absl::Now() + absl::Seconds(60);
-    while (absl::Now() < limit) {
-      if (const auto leader = Leader()) return *leader;
-    }
-    fmt::print(stderr, "bench: no leader within 60 s\n");
-    std::exit(1);
-  }
-  void WaitReady(int i) const {
-    while (!Ask(port(i), http::verb::get, "/ready", "", absl::Seconds(1)))
-      std::this_thread::yield();
-  }
-  uint16_t port(int i) const { return nodes_[static_cast<size_t>(i)].http; }
-
- private:
-  struct Node {
-    uint16_t http = 0;
-    uint16_t raft = 0;
-    pid_t pid = 0;
-  };
-  std::string server_;
-  std::string dir_;
-  std::vector<Node> nodes_;
-  std::string peers_;
-};
-
 struct Round {
   Samples writes;
   Samples unclaimed;
@@ -272,13 +153,9 @@ void KillAndMeasure(Group& group, const Arrivals& arrivals, int number, Round& r
 
 Report Failover(const Common& common, const FailoverOptions& options) {
   const ScratchFolder scratch(common.dir);
-  const std::string server =
-      options.server.empty()
-          ? (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "scheduled").string()
-          : options.server;
   Arrivals arrivals;
   const absl::Time begun = absl::Now();
-  Group group(server, scratch.path());
+  Group group(options.server, scratch.path());
   group.WaitForLeader();
   const absl::Duration first_leader = absl::Now() - begun;
   for (int i = 0; i < 3; ++i) group.WaitReady(i);

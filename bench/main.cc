@@ -28,6 +28,21 @@ void PrintReference(const Common& common) {
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) std::exit(1);
 }
 
+void AddCatchUp(CLI::App& app, const Common& common, CatchUpOptions* options,
+                std::function<Report()>* run) {
+  CLI::App* sub =
+      app.add_subcommand("catch-up", "a follower that was away gets a snapshot under load");
+  sub->add_option("--server", options->server, "the server binary [beside this program]");
+  sub->add_option("--jobs", options->jobs, "written while it is away")->capture_default_str();
+  sub->add_option("--callers", options->callers, "batches in flight")->capture_default_str();
+  sub->add_option("--compact-log-bytes", options->compact_log_bytes, "of each server")
+      ->capture_default_str();
+  sub->add_option("--snapshot-bytes-per-second", options->bytes_per_second, "of each server")
+      ->capture_default_str();
+  sub->callback(
+      [&common, options, run] { *run = [&common, options] { return CatchUp(common, *options); }; });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -90,6 +105,9 @@ int main(int argc, char** argv) {
   sub->add_option("--server", failover.server, "the server binary [beside this program]");
   sub->add_option("--rounds", failover.rounds, "leaders to kill")->capture_default_str();
   sub->callback([&] { run = [&] { return Failover(common, failover); }; });
+
+  CatchUpOptions catch_up;
+  AddCatchUp(app, common, &catch_up, &run);
 
   CLI11_PARSE(app, argc, argv);
   if (reference) PrintReference(common);
