@@ -274,8 +274,12 @@ TEST_CASE("closing waits for what runs") {
                 ->Register("work", CallbackExecutor([&](const RunContext&) {
                              began.Add();
                              closing.get_future().wait();
-                             // Long enough for a close that does not wait to be through before.
-                             for (int i = 0; i < 2'000; ++i) std::this_thread::yield();
+                             // Long enough for a close that does not wait to be through before,
+                             // and well within the time that one waits.
+                             const absl::Time enough = absl::Now() + absl::Seconds(1);
+                             for (int i = 0; i < 2'000 && absl::Now() < enough; ++i) {
+                               std::this_thread::yield();
+                             }
                              ended = true;
                              return absl::OkStatus();
                            }))

@@ -80,19 +80,23 @@ void JobsWorkload::Send(World& world, const JobId& id, JobVerb verb, int left) {
   if (verb == JobVerb::kTrigger) job.triggered = true;
   if (verb == JobVerb::kDelete) job.delete_asked = true;
   // From the asking on it may be applied, whatever was acknowledged before.
-  const Known before = job.known;
-  if (verb == JobVerb::kResume && before == Known::kPaused) job.known = Known::kPending;
+  const bool resumes = verb == JobVerb::kResume && job.known == Known::kPaused;
+  if (resumes) job.known = Known::kPending;
   absl::StatusOr<pb::Command> command = MakeVerb(verb, id, "simulated");
   Require(command.ok(), "a command that cannot be made");
   if (world.tracing()) {
     world.Trace("client", fmt::format("verb {} on {}", static_cast<int>(verb), id.value));
   }
   client_->Write(*std::move(command), kTries,
-                 [this, &world, id, verb, left, before](const WriteResult& result) {
+                 [this, &world, id, verb, left, resumes](const WriteResult& result) {
                    JobRecord& answered = *history_->Find(id);
-                   // A resume that was not carried out leaves it paused.
+                   // A resume that was not carried out leaves it paused, if it was not cancelled
+                   // meanwhile by who tidies up at the end.
                    const absl::Status status = StatusOf(result);
-                   if (!status.ok() && !absl::IsUnknown(status)) answered.known = before;
+                   if (resumes && answered.known == Known::kPending && !status.ok() &&
+                       !absl::IsUnknown(status)) {
+                     answered.known = Known::kPaused;
+                   }
                    OnVerb(world, id, verb, result);
                    After(world, id, left);
                  });
