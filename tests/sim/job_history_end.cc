@@ -42,7 +42,8 @@ void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status)
     Require(!job.acknowledged || job.delete_asked, fmt::format("job {} is lost", id));
     return;
   }
-  Require(HasEnded(*status), fmt::format("job {} has not ended", id));
+  Require(HasEnded(*status),
+          fmt::format("job {} has not ended: it is {}", id, JobStatusName(*status)));
   if (job.known == Known::kCancelled) {
     // What had started before its cancel was recorded ends as it ended.
     Require(*status == JobStatus::kCancelled || !job.deliveries.empty(),

@@ -189,7 +189,9 @@ std::optional<JobInfo> JobsWorkload::LookAt(World& world, const JobId& id) {
 bool JobsWorkload::Settle(World& world, const JobId& id, JobRecord* job) {
   if (job->ended) return true;
   const std::optional<JobInfo> info = LookAt(world, id);
-  job->ended = !info || HasEnded(info->status);
+  // What is not there may come yet: a create that nobody knows the end of.
+  if (!info) return true;
+  job->ended = HasEnded(info->status);
   if (job->ended) return true;
   if (unsettled_.size() < 5) {
     unsettled_.push_back(fmt::format("{} is {}", id.value, JobStatusName(info->status)));
