@@ -87,19 +87,22 @@ void JobsWorkload::Send(World& world, const JobId& id, JobVerb verb, int left) {
   if (world.tracing()) {
     world.Trace("client", fmt::format("verb {} on {}", static_cast<int>(verb), id.value));
   }
-  client_->Write(*std::move(command), kTries,
-                 [this, &world, id, verb, left, resumes](const WriteResult& result) {
-                   JobRecord& answered = *history_->Find(id);
-                   // A resume that was not carried out leaves it paused, if it was not cancelled
-                   // meanwhile by who tidies up at the end.
-                   const absl::Status status = StatusOf(result);
-                   if (resumes && answered.known == Known::kPending && !status.ok() &&
-                       !absl::IsUnknown(status)) {
-                     answered.known = Known::kPaused;
-                   }
-                   OnVerb(world, id, verb, result);
-                   After(world, id, left);
-                 });
+  client_->Write(
+      *std::move(command), kTries,
+      [this, &world, id, verb, left, resumes, changes = job.changes](const WriteResult& result) {
+        JobRecord& answered = *history_->Find(id);
+        // A resume that was not carried out leaves it paused, if it was not cancelled
+        // meanwhile by who tidies up at the end.
+        const absl::Status status = StatusOf(result);
+        if (resumes && answered.known == Known::kPending && !status.ok() &&
+            !absl::IsUnknown(status)) {
+          answered.known = Known::kPaused;
+        }
+        // Which of two that were under way together came first, nobody knows.
+        if (status.ok() && answered.changes++ != changes) answered.known = Known::kUnsure;
+        OnVerb(world, id, verb, result);
+        After(world, id, left);
+      });
 }
 
 void JobsWorkload::OnVerb(World& world, const JobId& id, JobVerb verb, const WriteResult& result) {
