@@ -2,7 +2,8 @@
 # Passes the tests, on a fresh machine too: installs what is missing, builds, and runs everything.
 #
 #   sh tests/run.sh          all of it: plain, then under the address and undefined-behaviour
-#                            sanitizers (without the tests that kill processes)
+#                            sanitizers (without the tests that kill processes), then the tests that
+#                            start threads under the thread sanitizer
 #   sh tests/run.sh dev      one preset alone (dev, release, asan, tsan)
 #
 # Ends with the test runners' totals; the exit status is 0 only if nothing failed.
@@ -46,6 +47,7 @@ case "$wanted" in
   all)
     run_preset dev all -j 2
     run_preset asan all -j 2 -LE cluster
+    run_preset tsan scheduled_tsan_tests -j 2 -L tsan
     ;;
   tsan) run_preset tsan scheduled_tsan_tests -j 2 -L tsan ;;
   *) run_preset "$wanted" all -j 2 ;;
