@@ -181,7 +181,7 @@ void LeaderWrites::ProposeCreate(CarriedCall call, TurnKeys keys) {
   }
   pb::Command* const command = &call->command;  // the call stays where it is
   call.MarkProposed();
-  auto pass = term_.Guard([this, keys = std::move(keys), pass_all]() { pass_all(keys); });
+  auto pass = term_.Guard([keys = std::move(keys), pass_all]() { pass_all(keys); });
   term_.Propose(command, [pass = std::move(pass), statistics = term_.parts().statistics,
                           call = std::move(call)](TermContext::Outcome outcome) mutable {
     pass();

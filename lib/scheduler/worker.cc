@@ -82,7 +82,7 @@ std::vector<ExecutorRoom> Worker::Rooms() const {
   }
   for (const auto& [id, name] : stray_) {
     const auto it = std::find_if(rooms.begin(), rooms.end(),
-                                 [&name](const ExecutorRoom& r) { return r.executor == name; });
+                                 [&n = name](const ExecutorRoom& r) { return r.executor == n; });
     if (it != rooms.end() && it->runs > 0) --it->runs;
   }
   return rooms;
