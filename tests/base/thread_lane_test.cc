@@ -263,7 +263,16 @@ TEST_CASE("stopping a thread lane waits for the running task and drops the other
   lane->PostAt(runtime.clock().MonoNow(), [&, held] { later_ran = true; });
   lane->PostAtWall(runtime.clock().WallNow() + absl::Hours(1), [&, held] { later_ran = true; });
   CHECK(held.use_count() == 4);
-  std::thread releaser([&] { release.Set(); });
+  // Lets the held task go once Stop has begun, which is when the lane refuses timers.
+  std::thread releaser([&] {
+    const absl::Time far = runtime.clock().WallNow() + absl::Hours(1);
+    TimerId timer;
+    while ((timer = lane->PostAtWall(far, [] {})) != TimerId(0)) {
+      lane->Cancel(timer);
+      std::this_thread::yield();
+    }
+    release.Set();
+  });
   lane->Stop();
   CHECK(ended);
   releaser.join();
