@@ -79,8 +79,9 @@ struct Options {
   absl::Duration claim_ahead = absl::Milliseconds(50);
   // Of the group's leader; 10 ms to election_timeout / 3.
   absl::Duration heartbeat_interval = absl::Milliseconds(50);
-  // An election begins between one and two of these after the last heartbeat. 300 ms to 1 min: the
-  // leader's lease (250 ms) has to end before. Longer where the network is slow; failover is too.
+  // An election begins between one and two of these after the last heartbeat; the leader's lease is
+  // 5/6 of it, so that it ends before. 300 ms to 1 min. Longer where the network is slow; failover
+  // is too.
   absl::Duration election_timeout = absl::Milliseconds(300);
   // Upper bound on what the destructor waits for runs to end; what still runs then is handed back.
   // 0 to 24 h.

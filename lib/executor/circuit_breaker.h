@@ -1,17 +1,15 @@
 // Keeps runs away from a destination that keeps failing. Pure: time is a parameter, and it holds no
 // runs; whoever owns it (one for each host) asks before each request and reports each outcome.
 //
-//   state       what holds in it                   event                      next       by
-//   closed      failures_ < limit, in a row        success                    closed     Report
-//                                                  failure, fewer than limit  closed     Report
-//                                                  failure, the limit-th      open       BecomeOpen
-//   open        no request is admitted before      Ask at or after it         half-open
-//   BecomeHalfOpen
-//               reopens_at_
-//   half-open   at most one request, the probe,    Ask, no probe out          half-open  Ask
-//               is out                             success of the probe       closed BecomeClosed
-//                                                  failure of the probe       open       BecomeOpen
-//                                                  probe without a verdict    half-open  Report
+//   state      what holds in it                event                      next       by
+//   closed     failures_ < limit, in a row     success                    closed     Report
+//                                              failure, fewer than limit  closed     Report
+//                                              failure, the limit-th      open       BecomeOpen
+//   open       none is let before reopens_at_  Ask at or after it         half-open  BecomeHalfOpen
+//   half-open  at most one request is out,     Ask, no probe out          half-open  Ask
+//              the probe                       success of the probe       closed     BecomeClosed
+//                                              failure of the probe       open       BecomeOpen
+//                                              probe without a verdict    half-open  Report
 //
 // Each change of state begins a new round. A ticket carries the round in which it was admitted, and
 // the outcome of an older round changes nothing: what was sent before the pause says nothing about

@@ -5,8 +5,7 @@
 //    "scheduled_at":1767225600}
 //   - type is "unico" or "recurrente";
 //   - times are seconds since the epoch. scheduled_at has a fraction where the due time has one,
-//   and
-//     executed_at has one exactly if scheduled_at does: who schedules by whole seconds reads
+//     and executed_at has one exactly if scheduled_at does: who schedules by whole seconds reads
 //     integers only, and executed_at never seems to be before scheduled_at;
 //   - the payload's bytes stand there as they were stored; an empty payload is null; one that is no
 //     JSON (a library's bytes) is a JSON string; one that is no UTF-8 either is refused.
