@@ -34,7 +34,7 @@ target_compile_options(scheduled_flags INTERFACE -Wall -Wextra -Wno-missing-fiel
 target_compile_options(
   scheduled_flags
   INTERFACE
-    "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-array-bounds>"
+    "$<$<AND:$<CXX_COMPILER_ID:GNU>,$<CONFIG:Release>>:-Wno-restrict;-Wno-stringop-overflow;-Wno-stringop-overread;-Wno-array-bounds>"
 )
 if(SCHEDULED_WARNINGS_AS_ERRORS)
   target_compile_options(scheduled_flags INTERFACE -Werror)
