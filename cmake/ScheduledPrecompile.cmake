@@ -46,3 +46,10 @@ function(scheduled_precompile target name)
     endif()
   endif()
 endfunction()
+
+# scheduled_unoptimised(<sources...>): in Dev builds, for files that are nothing but the templates of
+# Beast, CLI11 or Catch2 and that nobody waits for.
+function(scheduled_unoptimised)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Dev>:-O0>"
+                                                 SKIP_PRECOMPILE_HEADERS ON)
+endfunction()
