@@ -3,11 +3,10 @@
 // dispatcher's, which it asks for the names of those that were taken. The leader's, lost with its
 // term; dispatch lane.
 //
-//   state          heartbeats       leaves it
-//   open           acknowledged     silent for 2 s; a message unanswered for 5 s; a larger boot
-//   mute           not              2 s later: the session is closed
-//   closing        not              the answer to CloseSession or to the OpenSession that replaces
-//   it
+//   state    heartbeats    leaves it
+//   open     acknowledged  silent for 2 s; a message unanswered for 5 s; a larger boot
+//   mute     not           2 s later: the session is closed
+//   closing  not           the answer to CloseSession, or to the OpenSession that replaces it
 //
 // Invariants (CheckInvariants):
 //  1. A session in `sessions_` is open in the tables as of the last answer.
