@@ -44,6 +44,13 @@ struct Slot {
   bool operator==(const Slot&) const = default;
 };
 
+// Some slots in order. One that holds more than a page may is told in parts: it is the last of one
+// page and the first of the next.
+struct SlotPage {
+  std::vector<Slot> slots;
+  std::string next;  // bytes that ask for the next page; empty: there is none
+};
+
 struct SlotQueueOptions {
   absl::Duration gap = absl::Seconds(10);  // whole seconds, at least 1
   size_t window = 8192;                    // entries held in memory at most, at least 1
@@ -83,8 +90,11 @@ class SlotQueue {
   // The store's first error, after which Peek and Take find nothing; OK as long as there is none.
   absl::Status status() const;
 
-  // The slots from the one of `from` on that hold anything, at most `limit`, by reading the store.
-  absl::StatusOr<std::vector<Slot>> Slots(absl::Time from, size_t limit) const;
+  // A page of the slots from the one of `from` on that hold anything, by reading the store: at most
+  // `limit` slots with at most kMaxPageIds ids. `after` is `next` of the page before. What comes
+  // and goes meanwhile is seen or not; what stays is told once. kInvalidArgument: `after` is none.
+  absl::StatusOr<SlotPage> Slots(absl::Time from, size_t limit, std::string_view after = {}) const;
+  static constexpr size_t kMaxPageIds = 65'536;
   // Entries in the store, taken ones included.
   uint64_t size() const;
   absl::Duration gap() const;

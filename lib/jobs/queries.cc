@@ -136,9 +136,8 @@ absl::StatusOr<pb::CountersRow> Queries::Counters() const {
   return row;
 }
 
-absl::StatusOr<std::vector<Slot>> Queries::Slots(absl::Duration gap, absl::Time from,
-                                                 size_t limit) const {
-  if (absl::Status status = ValidateSlotGap(gap); !status.ok()) return status;
+absl::StatusOr<SlotPage> Queries::Slots(const SlotRange& range) const {
+  if (absl::Status status = ValidateSlotGap(range.gap); !status.ok()) return status;
   const std::string prefix = TablePrefix(kQueuesTag);
   const absl::StatusOr<std::vector<TableRow>> rows =
       store_.Scan(prefix, PrefixEnd(prefix), SIZE_MAX);
@@ -151,7 +150,7 @@ absl::StatusOr<std::vector<Slot>> Queries::Slots(absl::Duration gap, absl::Time 
     }
     prefixes.push_back(SlotsPrefix(queue));
   }
-  return ReadSlots(store_, prefixes, {.gap = gap, .from = from, .limit = limit});
+  return ReadSlots(store_, prefixes, range);
 }
 
 }  // namespace scheduled::jobs

@@ -21,7 +21,7 @@
 #include "proto/rows.pb.h"
 #include "scheduled/job.h"
 #include "scheduled/scheduler.h"
-#include "scheduled/slot_queue.h"
+#include "slots/slot_ranges.h"
 #include "storage/table_store.h"
 
 namespace scheduled::jobs {
@@ -53,9 +53,9 @@ class Queries {
   absl::StatusOr<scheduled::Counts> Counts() const;
   // All counters; zero before the first command.
   absl::StatusOr<pb::CountersRow> Counters() const;
-  // Slots of the given width over all queues, from the one of `from` on, at most `limit` of those
-  // that hold anything.
-  absl::StatusOr<std::vector<Slot>> Slots(absl::Duration gap, absl::Time from, size_t limit) const;
+  // A page of slots over all queues, as SlotQueue::Slots has them for one; the width is the
+  // caller's, and the same for all pages.
+  absl::StatusOr<SlotPage> Slots(const SlotRange& range) const;
 
  private:
   const TableStore& store_;

@@ -177,10 +177,10 @@ void SlotQueue::Return(const SlotEntry& entry) {
 
 absl::Status SlotQueue::status() const { return impl_->window().status(); }
 
-absl::StatusOr<std::vector<Slot>> SlotQueue::Slots(absl::Time from, size_t limit) const {
-  const std::string prefix = impl_->prefix();
-  return ReadSlots(impl_->tables(), {&prefix, 1},
-                   {.gap = impl_->gap(), .from = from, .limit = limit});
+absl::StatusOr<SlotPage> SlotQueue::Slots(absl::Time from, size_t limit,
+                                          std::string_view after) const {
+  return ReadSlots(impl_->tables(), {&impl_->prefix(), 1},
+                   {.gap = impl_->gap(), .from = from, .limit = limit, .after = after});
 }
 
 uint64_t SlotQueue::size() const { return impl_->size(); }

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -25,15 +25,18 @@ int64_t SlotNumber(absl::Time due, absl::Duration gap);
 
 struct SlotRange {
   absl::Duration gap;
-  absl::Time from;   // its whole slot is the first that is read
-  size_t limit = 0;  // slots, of those that hold anything
+  absl::Time from;         // its whole slot is the first that is read
+  size_t limit = 0;        // slots of a page, of those that hold anything
+  std::string_view after;  // SlotPage::next of the page before; empty: the first page
+  size_t max_ids = SlotQueue::kMaxPageIds;  // of a page; at least 1
 };
 
-// The slots of all queues whose rows begin with one of `prefixes`, each slot's ids in the order of
-// (due, priority, id) within a queue, queue after queue. Memory grows with what the slots hold.
-absl::StatusOr<std::vector<Slot>> ReadSlots(const TableStore& store,
-                                            std::span<const std::string> prefixes,
-                                            const SlotRange& range);
+// A page of the slots of all queues whose rows begin with one of `prefixes`, each slot's ids in the
+// order of (due, priority, id) within a queue, queue after queue. `prefixes` are in order, and none
+// begins with another. Holds at most one id more than the page may have. kInvalidArgument: `after`
+// is none of this function's.
+absl::StatusOr<SlotPage> ReadSlots(const TableStore& store, std::span<const std::string> prefixes,
+                                   const SlotRange& range);
 
 }  // namespace scheduled
 

@@ -50,7 +50,7 @@ void ReadAll(const TableStore& store) {
   Check(queries.Attempts("a").status());
   Check(queries.Counts().status());
   Check(queries.Counters().status());
-  Check(queries.Slots(absl::Seconds(10), absl::UnixEpoch(), 10).status());
+  Check(queries.Slots({.gap = absl::Seconds(10), .from = absl::UnixEpoch(), .limit = 10}).status());
   JobFilter filter;
   Check(queries.List(filter, {}).status());
   for (const JobStatus status : {JobStatus::kPending, JobStatus::kInProgress, JobStatus::kFailed,

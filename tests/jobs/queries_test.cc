@@ -293,12 +293,17 @@ TEST_CASE("slots are told over all queues") {
   world.Create("b", {.due_in = 6 * kSecond, .queue = "qb"});
   world.Create("c", {.due_in = 15 * kSecond, .queue = "qa"});
   world.Create("d", {.due_in = 16 * kSecond, .queue = "qb"});
-  const auto slots = world.queries.Slots(absl::Seconds(10), absl::UnixEpoch(), 1);
-  REQUIRE(slots->size() == 1);
-  REQUIRE(slots->front().key == 100);
-  REQUIRE(slots->front().job_ids == std::vector<std::string>{"a", "b"});
-  REQUIRE(world.queries.Slots(absl::Seconds(10), absl::UnixEpoch(), 9)->size() == 2);
-  REQUIRE_FALSE(world.queries.Slots(absl::Milliseconds(10), absl::UnixEpoch(), 9).ok());
+  SlotRange range{.gap = absl::Seconds(10), .from = absl::UnixEpoch(), .limit = 1};
+  const auto first = world.queries.Slots(range);
+  REQUIRE(first->slots.size() == 1);
+  REQUIRE(first->slots.front().key == 100);
+  REQUIRE(first->slots.front().job_ids == std::vector<std::string>{"a", "b"});
+  range.after = first->next;
+  const auto second = world.queries.Slots(range);
+  REQUIRE(second->slots.front().job_ids == std::vector<std::string>{"c", "d"});
+  REQUIRE(second->next.empty());
+  range.gap = absl::Milliseconds(10);
+  REQUIRE_FALSE(world.queries.Slots(range).ok());
 }
 
 TEST_CASE("a list reads a job away that vanished after its row was seen") {

@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "slots/slot_key.h"
+#include "slots/slot_ranges.h"
 #include "slots/slot_store.h"
 #include "storage/applied_row.h"
 #include "storage/memory_table_store.h"
@@ -209,20 +210,102 @@ TEST_CASE("slots are ranges of time, and only those that hold anything are told"
     REQUIRE(queue->Add({.due = seconds(due), .id = "at " + std::to_string(due)}).ok());
   }
   REQUIRE(queue->Add({.due = seconds(1010) - absl::Microseconds(1), .id = "just before"}).ok());
-  const auto slots = queue->Slots(seconds(0), 100);
-  REQUIRE(slots.ok());
-  REQUIRE(slots->size() == 3);
-  REQUIRE((*slots)[0].key == 100);
-  REQUIRE((*slots)[0].min_time == seconds(1000));
-  REQUIRE((*slots)[0].max_time == seconds(1009));
-  REQUIRE((*slots)[0].job_ids == std::vector<std::string>{"at 1000", "at 1009", "just before"});
-  REQUIRE((*slots)[1].job_ids == std::vector<std::string>{"at 1010"});
-  REQUIRE((*slots)[2].key == 103);
+  const auto page = queue->Slots(seconds(0), 100);
+  REQUIRE(page.ok());
+  REQUIRE(page->next.empty());
+  const std::vector<Slot>& slots = page->slots;
+  REQUIRE(slots.size() == 3);
+  REQUIRE(slots[0].key == 100);
+  REQUIRE(slots[0].min_time == seconds(1000));
+  REQUIRE(slots[0].max_time == seconds(1009));
+  REQUIRE(slots[0].job_ids == std::vector<std::string>{"at 1000", "at 1009", "just before"});
+  REQUIRE(slots[1].job_ids == std::vector<std::string>{"at 1010"});
+  REQUIRE(slots[2].key == 103);
   // A slot is read whole, though the instant asked for is within it.
   const auto from = queue->Slots(seconds(1005), 2);
-  REQUIRE(from->size() == 2);
-  REQUIRE((*from)[0] == (*slots)[0]);
-  REQUIRE(queue->Slots(seconds(0), 0)->empty());
+  REQUIRE(from->slots.size() == 2);
+  REQUIRE(from->slots[0] == slots[0]);
+  const auto rest = queue->Slots(seconds(1005), 2, from->next);
+  REQUIRE(rest->slots == std::vector<Slot>{slots[2]});
+  REQUIRE(rest->next.empty());
+  REQUIRE(queue->Slots(seconds(0), 0)->slots.empty());
+  for (const std::string& wrong :
+       {std::string("x"), std::string(8, '\0'), std::string(8, '\xff')}) {
+    REQUIRE(absl::IsInvalidArgument(queue->Slots(seconds(0), 9, wrong).status()));
+  }
+}
+
+// All slots of the prefixes, as if a page had no bound: the listing's dumb twin.
+std::vector<Slot> SlotsOf(const std::map<std::string, std::vector<SlotEntry>>& queues,
+                          int64_t from_slot) {
+  std::map<int64_t, Slot> slots;
+  for (const auto& [prefix, entries] : queues) {
+    for (const SlotEntry& entry : entries) {
+      const int64_t key = SlotNumber(entry.due, absl::Seconds(1));
+      if (key < from_slot) continue;
+      Slot& slot = slots[key];
+      slot.key = key;
+      slot.min_time = slot.max_time = absl::FromUnixSeconds(key);
+      slot.job_ids.push_back(entry.id);
+    }
+  }
+  std::vector<Slot> list;
+  for (auto& [key, slot] : slots) list.push_back(std::move(slot));
+  return list;
+}
+
+TEST_CASE("pages of any size tell every slot of every queue once, and hold no more than they may") {
+  Random random(17);
+  for (int round = 0; round < 60; ++round) {
+    MemoryTableStore store;
+    TableBatch batch(store);
+    std::map<std::string, std::vector<SlotEntry>> queues;  // in the order of their rows
+    std::vector<std::string> prefixes;
+    for (const char* prefix : {"a", "b", "c"}) {
+      prefixes.emplace_back(prefix);
+      std::map<std::string, SlotEntry> rows;
+      for (uint64_t i = random.Uniform(round < 5 ? 1'500 : 60); i > 0; --i) {
+        const SlotEntry entry{.due = At(static_cast<int64_t>(random.Uniform(6'000'000))),
+                              .id = prefix + std::to_string(i)};
+        rows[EncodeSlotEntry(prefix, entry)] = entry;
+      }
+      for (const auto& [key, entry] : rows) {
+        batch.Put(key, "");
+        queues[prefix].push_back(entry);
+      }
+    }
+    PutApplied(batch, {.index = LogIndex(1), .term = Term(1)});
+    REQUIRE(store.Apply(batch).ok());
+    for (int64_t from = 0; from < 3; ++from) {
+      SlotRange range{.gap = absl::Seconds(1),
+                      .from = absl::FromUnixSeconds(from),
+                      .limit = 1 + random.Uniform(7),
+                      .max_ids = 1 + random.Uniform(40)};
+      std::vector<Slot> told;
+      std::string next;
+      do {
+        range.after = next;
+        absl::StatusOr<SlotPage> page = ReadSlots(store, prefixes, range);
+        REQUIRE(page.ok());
+        REQUIRE(page->slots.size() <= range.limit);
+        size_t ids = 0;
+        for (Slot& slot : page->slots) {
+          REQUIRE_FALSE(slot.job_ids.empty());
+          ids += slot.job_ids.size();
+          if (told.empty() || told.back().key != slot.key) {
+            told.push_back(std::move(slot));
+          } else {
+            told.back().job_ids.insert(told.back().job_ids.end(), slot.job_ids.begin(),
+                                       slot.job_ids.end());
+          }
+        }
+        REQUIRE(ids <= range.max_ids);
+        REQUIRE((ids > 0 || page->next.empty()));
+        next = page->next;
+      } while (!next.empty());
+      REQUIRE(told == SlotsOf(queues, from));
+    }
+  }
 }
 
 TEST_CASE("slots before the epoch are whole") {
@@ -230,11 +313,11 @@ TEST_CASE("slots before the epoch are whole") {
   REQUIRE(queue->Add(Entry(-1, "a")).ok());
   REQUIRE(queue->Add(Entry(-10'000'000, "b")).ok());
   REQUIRE(queue->Add(Entry(-10'000'001, "c")).ok());
-  const auto slots = queue->Slots(absl::FromUnixSeconds(-100), 10);
-  REQUIRE(slots->size() == 2);
-  REQUIRE((*slots)[0].key == -2);
-  REQUIRE((*slots)[1].key == -1);
-  REQUIRE((*slots)[1].min_time == absl::FromUnixSeconds(-10));
+  const std::vector<Slot> slots = queue->Slots(absl::FromUnixSeconds(-100), 10)->slots;
+  REQUIRE(slots.size() == 2);
+  REQUIRE(slots[0].key == -2);
+  REQUIRE(slots[1].key == -1);
+  REQUIRE(slots[1].min_time == absl::FromUnixSeconds(-10));
 }
 
 TEST_CASE("slots from the infinite past on are all slots, and the infinite future has one") {
@@ -242,12 +325,12 @@ TEST_CASE("slots from the infinite past on are all slots, and the infinite futur
   for (const absl::Time due : {absl::InfinitePast(), At(0), absl::InfiniteFuture()}) {
     REQUIRE(queue->Add({.due = due, .id = "a"}).ok());
   }
-  const auto all = queue->Slots(absl::InfinitePast(), 10);
-  REQUIRE(all->size() == 3);
-  REQUIRE((*all)[0].key < (*all)[1].key);
-  REQUIRE((*all)[1].key == 0);
-  REQUIRE(queue->Slots(At(1), 10)->size() == 2);
-  REQUIRE(queue->Slots(absl::InfiniteFuture(), 10)->size() == 1);
+  const std::vector<Slot> all = queue->Slots(absl::InfinitePast(), 10)->slots;
+  REQUIRE(all.size() == 3);
+  REQUIRE(all[0].key < all[1].key);
+  REQUIRE(all[1].key == 0);
+  REQUIRE(queue->Slots(At(1), 10)->slots.size() == 2);
+  REQUIRE(queue->Slots(absl::InfiniteFuture(), 10)->slots.size() == 1);
 }
 
 TEST_CASE("a queue on disk comes back with what was acknowledged, and with no marks") {
