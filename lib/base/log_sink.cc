@@ -1,8 +1,8 @@
 // The two line formats of the log, and sinks that write them to a file.
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "base/escaped_text.h"
 #include "base/system_clock.h"
 #include "base/utf8.h"
 #include "scheduled/log.h"
@@ -14,59 +14,21 @@ std::string Timestamp(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d%ET%H:%M:%E6SZ", time, absl::UTCTimeZone());
 }
 
-void AppendHexEscape(std::string* out, const char* prefix, uint8_t byte) {
-  absl::StrAppend(out, prefix, absl::Hex(byte, absl::kZeroPad2));
-}
-
-bool IsControl(char c) { return static_cast<uint8_t>(c) < 0x20 || c == 0x7f; }
-
-// The two-character escapes that JSON and the text form share; nullptr for other characters.
-const char* ShortEscape(char c) {
-  switch (c) {
-    case '"':
-      return "\\\"";
-    case '\\':
-      return "\\\\";
-    case '\n':
-      return "\\n";
-    case '\r':
-      return "\\r";
-    case '\t':
-      return "\\t";
-    default:
-      return nullptr;
-  }
-}
-
-void AppendEscaped(std::string* out, std::string_view text, const char* hex_prefix) {
-  for (const char c : text) {
-    if (const char* escape = ShortEscape(c)) {
-      out->append(escape);
-    } else if (IsControl(c)) {
-      AppendHexEscape(out, hex_prefix, static_cast<uint8_t>(c));
-    } else {
-      out->push_back(c);
-    }
-  }
-}
-
-void AppendJsonString(std::string* out, std::string_view text) {
-  out->push_back('"');
-  AppendEscaped(out, ToValidUtf8(text), "\\u00");
-  out->push_back('"');
+void AppendJsonText(std::string* out, std::string_view text) {
+  AppendJsonString(ToValidUtf8(text), out);
 }
 
 void AppendTextValue(std::string* out, std::string_view text) {
   bool plain = !text.empty();
   for (const char c : text) {
-    if (c == ' ' || c == '"' || c == '=' || c == '\\' || IsControl(c)) plain = false;
+    if (c == ' ' || c == '"' || c == '=' || c == '\\' || IsControlCharacter(c)) plain = false;
   }
   if (plain) {
     out->append(text);
     return;
   }
   out->push_back('"');
-  AppendEscaped(out, text, "\\x");
+  AppendEscaped(text, "\\x", out);
   out->push_back('"');
 }
 
@@ -105,10 +67,10 @@ std::string FormatLogText(absl::Time time, LogLevel level, std::string_view mess
   line.push_back(' ');
   line.append(LogLevelName(level));
   line.push_back(' ');
-  AppendEscaped(&line, message, "\\x");
+  AppendEscaped(message, "\\x", &line);
   for (const LogField& field : fields) {
     line.push_back(' ');
-    AppendEscaped(&line, field.key, "\\x");
+    AppendEscaped(field.key, "\\x", &line);
     line.push_back('=');
     AppendTextValue(&line, field.value);
   }
@@ -118,16 +80,16 @@ std::string FormatLogText(absl::Time time, LogLevel level, std::string_view mess
 std::string FormatLogJson(absl::Time time, LogLevel level, std::string_view message,
                           std::span<const LogField> fields) {
   std::string line = "{\"time\":";
-  AppendJsonString(&line, Timestamp(time));
+  AppendJsonText(&line, Timestamp(time));
   line.append(",\"level\":");
-  AppendJsonString(&line, LogLevelName(level));
+  AppendJsonText(&line, LogLevelName(level));
   line.append(",\"message\":");
-  AppendJsonString(&line, message);
+  AppendJsonText(&line, message);
   for (const LogField& field : fields) {
     line.push_back(',');
-    AppendJsonString(&line, field.key);
+    AppendJsonText(&line, field.key);
     line.push_back(':');
-    AppendJsonString(&line, field.value);
+    AppendJsonText(&line, field.value);
   }
   line.push_back('}');
   return line;

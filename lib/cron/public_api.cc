@@ -1,4 +1,5 @@
-// The public face of this layer: include/scheduled/time_text.h and cron.h.
+// The public face of this layer: include/scheduled/time_text.h, but for FormatEpochSeconds, and
+// cron.h.
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -11,8 +12,6 @@
 namespace scheduled {
 
 absl::StatusOr<absl::Time> ParseTimeText(std::string_view text) { return cron::ParseTime(text); }
-
-std::string FormatEpochSeconds(absl::Time time) { return cron::FormatEpochSeconds(time); }
 
 std::string FormatRfc3339(absl::Time time) { return cron::FormatRfc3339(time); }
 

@@ -164,18 +164,6 @@ absl::StatusOr<absl::Time> ParseTime(std::string_view text) {
   return is_calendar ? ParseCalendarTime(text) : ParseEpochSeconds(text);
 }
 
-std::string FormatEpochSeconds(absl::Time time) {
-  const int64_t micros = absl::ToUnixMicros(time);
-  const bool is_negative = micros < 0;
-  const uint64_t size = is_negative ? 0 - static_cast<uint64_t>(micros) : micros;
-  std::string text = fmt::format("{}{}", is_negative ? "-" : "", size / 1000000);
-  if (const uint64_t fraction = size % 1000000; fraction != 0) {
-    text += fmt::format(".{:06}", fraction);
-    text.erase(text.find_last_not_of('0') + 1);
-  }
-  return text;
-}
-
 std::string FormatRfc3339(absl::Time time, absl::TimeZone zone) {
   time = absl::FromUnixMicros(absl::ToUnixMicros(time));
   constexpr int kSecondsPerMinute = 60;

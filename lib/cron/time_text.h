@@ -24,9 +24,6 @@ inline constexpr absl::Time kMaxTime = absl::FromUnixMicros(253402300799999999);
 // INVALID_ARGUMENT says what is wrong where.
 absl::StatusOr<absl::Time> ParseTime(std::string_view text);
 
-// "1796112000", with a fraction only where there is one: "1796112000.25".
-std::string FormatEpochSeconds(absl::Time time);
-
 // "2026-12-01T08:00:00Z", "2026-12-01T09:00:00.25+01:00". Where the zone's offset is not whole
 // minutes, which RFC 3339 cannot write (Africa/Monrovia until 1972), in UTC.
 std::string FormatRfc3339(absl::Time time, absl::TimeZone zone = absl::UTCTimeZone());

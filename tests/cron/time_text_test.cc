@@ -7,6 +7,7 @@
 #include "cron/duration_text.h"
 #include "cron/interval.h"
 #include "cron/time_zone.h"
+#include "scheduled/time_text.h"
 
 namespace scheduled::cron {
 namespace {
@@ -111,6 +112,7 @@ TEST_CASE("epoch seconds are printed with a fraction only where there is one") {
   CHECK(FormatEpochSeconds(absl::FromUnixMicros(kNineInMadrid + 250000)) == "1796112000.25");
   CHECK(FormatEpochSeconds(absl::FromUnixMicros(1)) == "0.000001");
   CHECK(FormatEpochSeconds(absl::FromUnixMicros(0)) == "0");
+  CHECK(FormatEpochSeconds(absl::FromUnixMicros(-1)) == "-0.000001");
   CHECK(FormatEpochSeconds(absl::FromUnixMicros(-1500000)) == "-1.5");
 }
 

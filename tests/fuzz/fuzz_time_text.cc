@@ -8,6 +8,7 @@
 #include "cron/duration_text.h"
 #include "cron/time_text.h"
 #include "cron/time_zone.h"
+#include "scheduled/time_text.h"
 
 using namespace scheduled::cron;  // NOLINT: a program of one page
 
@@ -19,7 +20,8 @@ void CheckTime(std::string_view text) {
   SCHEDULED_ASSERT(*time >= kMinTime && *time <= kMaxTime, "an instant is within bounds");
   SCHEDULED_ASSERT(absl::FromUnixMicros(absl::ToUnixMicros(*time)) == *time,
                    "an instant is whole microseconds");
-  SCHEDULED_ASSERT(*ParseTime(FormatEpochSeconds(*time)) == *time, "epoch seconds are exact");
+  SCHEDULED_ASSERT(*ParseTime(scheduled::FormatEpochSeconds(*time)) == *time,
+                   "epoch seconds are exact");
   SCHEDULED_ASSERT(*ParseTime(FormatRfc3339(*time)) == *time, "RFC 3339 is exact");
   if (*time > kMaxTime - absl::Hours(24)) return;  // the year 10000 in local time
   const absl::TimeZone zone = *LoadZone("Asia/Kathmandu");

@@ -2,7 +2,6 @@
 // of a million brackets is answered like any other.
 #include "executor/webhook/json_text.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "base/utf8.h"
@@ -154,28 +153,5 @@ class Scanner {
 }  // namespace
 
 bool IsJsonText(std::string_view text) { return IsUtf8(text) && Scanner(text).Text(); }
-
-void AppendJsonString(std::string_view text, std::string* out) {
-  constexpr char kHex[] = "0123456789abcdef";
-  const auto is_special = [](char c) {
-    return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20;
-  };
-  out->push_back('"');
-  while (true) {
-    // Most text has nothing to escape: it is appended in as few pieces as can be.
-    const auto special = std::find_if(text.begin(), text.end(), is_special);
-    const auto plain = static_cast<size_t>(special - text.begin());
-    out->append(text.substr(0, plain));
-    if (special == text.end()) break;
-    const auto byte = static_cast<unsigned char>(*special);
-    if (byte >= 0x20) {
-      *out += {'\\', *special};
-    } else {
-      *out += {'\\', 'u', '0', '0', kHex[byte >> 4], kHex[byte & 15]};
-    }
-    text.remove_prefix(plain + 1);
-  }
-  out->push_back('"');
-}
 
 }  // namespace scheduled::webhook

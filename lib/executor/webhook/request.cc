@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "base/checksum.h"
+#include "base/escaped_text.h"
 #include "base/utf8.h"
 #include "base/webhook_rules.h"
 #include "executor/webhook/json_text.h"
+#include "scheduled/time_text.h"
 
 namespace scheduled::webhook {
 namespace {
@@ -43,8 +43,7 @@ bool IsMethodWithBody(std::string_view method) {
 }
 
 bool HasControl(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  return std::any_of(text.begin(), text.end(), IsControlCharacter);
 }
 
 // What stands in a header must not be able to begin another one, whoever validated it before.
@@ -65,18 +64,6 @@ absl::Status CheckTarget(const RunContext& run) {
 }
 
 }  // namespace
-
-std::string EpochSeconds(absl::Time time) {
-  const int64_t micros = absl::ToUnixMicros(time);
-  const int64_t seconds = micros / 1000000;
-  const int64_t fraction = std::abs(micros % 1000000);
-  if (fraction == 0) return absl::StrCat(seconds);
-  // "-0" has no integer of its own.
-  const char* sign = micros < 0 && seconds == 0 ? "-" : "";
-  std::string text = absl::StrFormat("%s%d.%06d", sign, seconds, fraction);
-  text.erase(text.find_last_not_of('0') + 1);
-  return text;
-}
 
 std::string Traceparent(const RunContext& run) {
   std::string trace_id;
@@ -107,13 +94,13 @@ absl::StatusOr<std::string> BuildBody(const RunContext& run, absl::Time now) {
   AppendJsonString(run.job_id.value, &body);
   body += R"(,"type":)";
   body += run.job->type == JobType::kOnce ? R"("unico")" : R"("recurrente")";
-  absl::StrAppend(&body, R"(,"executed_at":)", EpochSeconds(now), R"(,"payload":)");
+  absl::StrAppend(&body, R"(,"executed_at":)", FormatEpochSeconds(now), R"(,"payload":)");
   const absl::Status status = AppendPayload(run.payload(), &body);
   if (!status.ok()) return status;
   body += R"(,"run_id":)";
   AppendJsonString(run.run_id, &body);
   absl::StrAppend(&body, R"(,"attempt":)", run.attempt, R"(,"scheduled_at":)",
-                  EpochSeconds(run.due), "}");
+                  FormatEpochSeconds(run.due), "}");
   return body;
 }
 

@@ -42,8 +42,6 @@ absl::StatusOr<Request> BuildRequest(const RunContext& run, absl::Time now, Sign
 // The parts, for tests.
 absl::StatusOr<std::string> BuildBody(const RunContext& run, absl::Time now);
 std::string Traceparent(const RunContext& run);
-// "1767225600", with a fraction only where there is one: "1767225600.25".
-std::string EpochSeconds(absl::Time time);
 
 }  // namespace scheduled::webhook
 

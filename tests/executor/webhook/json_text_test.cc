@@ -87,17 +87,5 @@ TEST_CASE("deep nesting costs no stack") {
   CHECK_FALSE(IsJsonText(std::string(depth, '[') + std::string(depth - 1, ']')));
 }
 
-TEST_CASE("a string is escaped so that it reads back as itself") {
-  const auto quoted = [](const std::string& text) {
-    std::string out;
-    AppendJsonString(text, &out);
-    CHECK(IsJsonText(out));
-    return out;
-  };
-  CHECK(quoted("") == R"("")");
-  CHECK(quoted("a\"b\\c/\xc3\xa9\x7f") == "\"a\\\"b\\\\c/\xc3\xa9\x7f\"");
-  CHECK(quoted(std::string("\0\x1f\n", 3)) == R"("\u0000\u001f\u000a")");
-}
-
 }  // namespace
 }  // namespace scheduled::webhook
