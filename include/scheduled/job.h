@@ -77,8 +77,8 @@ struct RetryPolicy {
 };
 
 // Where and how a webhook is delivered. Used by the executor named "webhook", which a host
-// registers like any other: Register("webhook", *WebhookExecutor()), see webhook.h. Without it a
-// job that has a URL waits.
+// registers like any other: Register("webhook", WebhookExecutor()), see webhook.h. Without it a job
+// that has a URL waits.
 struct WebhookTarget {
   std::string url;              // http or https, at most 2,048 bytes
   std::string method = "POST";  // POST, PUT, PATCH, GET or DELETE
@@ -103,7 +103,9 @@ struct Job {
   std::optional<absl::Duration> interval;  // recurring: at least 1 s
   std::optional<absl::Time> last_date;     // recurring: no occurrence after it
   std::string executor;                    // empty: "webhook" if there is a URL, else "noop"
-  std::string payload;                     // at most 1 MiB; delivered byte for byte
+  // At most 1 MiB; delivered byte for byte. Of a webhook it has to be UTF-8: within the body it
+  // stands as it is where it is JSON, else as a string of JSON.
+  std::string payload;
   WebhookTarget webhook;
   absl::Duration timeout = absl::Seconds(30);  // of one attempt; 1 ms to 24 h
   RetryPolicy retry;

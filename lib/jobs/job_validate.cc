@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "base/utf8.h"
 #include "base/webhook_rules.h"
 #include "cron/quoted.h"
 #include "cron/schedule.h"
@@ -238,6 +239,9 @@ absl::Status ValidateWebhook(const Job& job) {
   const bool has_body = webhook.method != "GET" && webhook.method != "DELETE";
   if (!has_body && !job.payload.empty() && EffectiveExecutor(job) == kWebhookExecutor) {
     return Invalid("payload is given; a webhook of method ", webhook.method, " has no body");
+  }
+  if (EffectiveExecutor(job) == kWebhookExecutor && !IsUtf8(job.payload)) {
+    return Invalid("payload has bytes that are no UTF-8; a webhook's body is JSON, so encode them");
   }
   return FirstError({webhook.url.empty() ? ValidateNoWebhook(webhook) : ValidateUrl(webhook.url),
                      CheckWebhookHeaders(webhook.headers, !webhook.bearer_token.empty()),

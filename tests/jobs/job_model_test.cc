@@ -235,6 +235,11 @@ TEST_CASE("nothing is taken that would have no effect") {
                  j.payload = "{}";
                }),
                Contains("payload is given; a webhook of method GET"));
+  // Which could not be delivered.
+  REQUIRE_THAT(Refusal(Job::In(absl::Seconds(1)).Webhook("http://a/").Payload("\xff\xfe")),
+               Contains("payload has bytes that are no UTF-8"));
+  REQUIRE(ValidateJob(Job::In(absl::Seconds(1)).Webhook("http://a/").Payload("caf\xc3\xa9")).ok());
+  REQUIRE(ValidateJob(Job::In(absl::Seconds(1)).Executor("mine").Payload("\xff\xfe")).ok());
   REQUIRE_THAT(RefusalAfter([](Job& j) { j.timezone = "Europe/Madrid"; }),
                Contains("timezone is \"Europe/Madrid\"; it belongs to cron_expression"));
   REQUIRE_THAT(RefusalAfter([](Job& j) { j.dst = Dst::kSkip; }), Contains("dst is skip"));
