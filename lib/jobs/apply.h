@@ -14,6 +14,7 @@
 #include "jobs/apply_context.h"
 #include "jobs/job_edit.h"
 #include "proto/commands.pb.h"
+#include "slots/slot_key.h"
 
 namespace scheduled::jobs {
 
@@ -67,12 +68,31 @@ void AnswerJob(const JobEdit& job, int64_t created_us, pb::Answer* answer);
 
 // False, and the command refused, if the list is too long or names no job.
 bool CheckWithdrawn(const RunRefs& withdrawn, pb::Answer* answer);
-// True if the run in flight was held by the leader and is withdrawn by this command.
-bool IsWithdrawn(const RunRefs& withdrawn, std::string_view job_id, uint64_t run, uint64_t token);
+// Takes a run out of slots, of its schedule, or of flight if the leader held it and withdrew it for
+// this command. False: it stays in flight.
+bool TakeBack(ApplyContext& ctx, JobEdit& job, int index, const RunRefs& withdrawn);
 // Names in the answer what stands in `inflight`: of the job's live runs (`schedule` null: it has
 // none) and of the withdrawn. Called once the command is through, refused or not.
 void AnswerInflight(ApplyContext& ctx, std::string_view job_id, const pb::ScheduleRow* schedule,
                     const RunRefs* withdrawn, pb::Answer* answer);
+
+// Of an item of a create, or a replace: whether it describes a job as the node where it entered
+// does, and where that puts the job's runs.
+template <typename Item>
+bool DescribesJob(const Item& item) {
+  const bool has_type = item.type() == static_cast<int>(JobType::kOnce) ||
+                        item.type() == static_cast<int>(JobType::kRecurring);
+  return has_type && IsKeyName(item.job_id()) && IsKeyName(item.queue()) && item.priority() >= 0 &&
+         item.priority() <= kMaxPriority && !item.definition().empty() &&
+         !item.fingerprint().empty();
+}
+template <typename Item>
+void SetPlacement(const Item& item, uint64_t revision, pb::ScheduleRow* schedule) {
+  schedule->set_revision(revision);
+  schedule->set_queue(item.queue());
+  schedule->set_priority(item.priority());
+  schedule->set_type(item.type());
+}
 
 // A text cut to `max` bytes.
 std::string_view Cut(std::string_view text, size_t max);

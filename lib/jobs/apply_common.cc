@@ -9,6 +9,13 @@
 namespace scheduled::jobs {
 namespace {
 
+// True if the run in flight was held by the leader and is withdrawn by this command.
+bool IsWithdrawn(const RunRefs& withdrawn, std::string_view job_id, uint64_t run, uint64_t token) {
+  return std::any_of(withdrawn.begin(), withdrawn.end(), [&](const pb::RunRef& ref) {
+    return ref.run() == run && ref.token() == token && ref.job_id() == job_id;
+  });
+}
+
 void AddInflight(std::string_view job_id, uint64_t run, uint64_t token, pb::Answer* answer) {
   pb::RunRef* ref = answer->add_inflight();
   ref->set_job_id(std::string(job_id));
@@ -62,10 +69,22 @@ bool CheckWithdrawn(const RunRefs& withdrawn, pb::Answer* answer) {
   return ok;
 }
 
-bool IsWithdrawn(const RunRefs& withdrawn, std::string_view job_id, uint64_t run, uint64_t token) {
-  return std::any_of(withdrawn.begin(), withdrawn.end(), [&](const pb::RunRef& ref) {
-    return ref.run() == run && ref.token() == token && ref.job_id() == job_id;
-  });
+bool TakeBack(ApplyContext& ctx, JobEdit& job, int index, const RunRefs& withdrawn) {
+  const pb::LiveRun& run = job.schedule().runs(index);
+  pb::InflightRow* row = nullptr;
+  switch (job.PlaceOf(run, &row)) {
+    case Place::kSlots:
+      job.LeaveSlot(run);
+      return true;
+    case Place::kHeld:
+      job.Unhold(index);
+      return true;
+    case Place::kInflight:
+      if (!IsWithdrawn(withdrawn, job.id(), run.run(), row->token())) return false;
+      ctx.LeaveInflight(job.id(), run.run(), *row);
+      return true;
+  }
+  return false;
 }
 
 void AnswerInflight(ApplyContext& ctx, std::string_view job_id, const pb::ScheduleRow* schedule,

@@ -45,26 +45,6 @@ void AnswerChanged(ApplyContext& ctx, const JobEdit& job, pb::Answer* answer) {
   answer->mutable_jobs(0)->set_stamp_us(ctx.stamp().us);
 }
 
-// Takes a run out of slots, of its schedule, or of flight if it was withdrawn. False: it stays in
-// flight.
-bool TakeBack(ApplyContext& ctx, JobEdit& job, int index, const RunRefs& withdrawn) {
-  const pb::LiveRun& run = job.schedule().runs(index);
-  pb::InflightRow* row = nullptr;
-  switch (job.PlaceOf(run, &row)) {
-    case Place::kSlots:
-      job.LeaveSlot(run);
-      return true;
-    case Place::kHeld:
-      job.Unhold(index);
-      return true;
-    case Place::kInflight:
-      if (!IsWithdrawn(withdrawn, job.id(), run.run(), row->token())) return false;
-      ctx.LeaveInflight(job.id(), run.run(), *row);
-      return true;
-  }
-  return false;
-}
-
 // Ends what has not started, and flags what has. The numbers of runs only grow, so that the last
 // one ended is the youngest.
 void CancelRuns(ApplyContext& ctx, JobEdit& job, const pb::Cancel& cancel) {

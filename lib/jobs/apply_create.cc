@@ -12,7 +12,6 @@
 #include "base/assert.h"
 #include "jobs/apply.h"
 #include "jobs/limits.h"
-#include "slots/slot_key.h"
 
 namespace scheduled::jobs {
 namespace {
@@ -26,12 +25,7 @@ struct Resolution {
 
 bool IsValidItem(const pb::CreateItem& item, const pb::Create& create) {
   const bool has_key = !item.idempotency_key().empty();
-  return IsKeyName(item.job_id()) && IsKeyName(item.queue()) && item.priority() >= 0 &&
-         item.priority() <= kMaxPriority &&
-         (item.type() == static_cast<int>(JobType::kOnce) ||
-          item.type() == static_cast<int>(JobType::kRecurring)) &&
-         !item.definition().empty() && !item.fingerprint().empty() &&
-         item.idempotency_key().size() <= kMaxKeyNameBytes &&
+  return DescribesJob(item) && item.idempotency_key().size() <= kMaxKeyNameBytes &&
          (!has_key || create.dedup_expires_us() > 0);
 }
 
@@ -243,10 +237,7 @@ void Creation::Write(pb::CreateItem* item, pb::JobAnswer* answer) {
 
   pb::ScheduleRow* schedule = ctx_.New<pb::ScheduleRow>();
   schedule->set_cursor_us(item->first_due_us());
-  schedule->set_revision(revision);
-  schedule->set_queue(item->queue());
-  schedule->set_priority(item->priority());
-  schedule->set_type(item->type());
+  SetPlacement(*item, revision, schedule);
   schedule->set_birth(revision);
   AddRun(ctx_, item->job_id(), {.due_us = item->first_due_us(), .ready_us = item->first_due_us()},
          schedule);

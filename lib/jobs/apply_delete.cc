@@ -51,27 +51,13 @@ void RemoveHistory(ApplyContext& ctx, const JobEdit& job) {
 
 void RemoveRuns(ApplyContext& ctx, JobEdit& job, const RunRefs& withdrawn) {
   for (int i = 0; i < job.schedule().runs_size(); ++i) {
+    TakeBack(ctx, job, i, withdrawn);
     const pb::LiveRun& run = job.schedule().runs(i);
-    pb::InflightRow* row = nullptr;
-    switch (job.PlaceOf(run, &row)) {
-      case Place::kSlots:
-        job.LeaveSlot(run);
-        break;
-      case Place::kHeld:
-        job.Unhold(i);
-        break;
-      case Place::kInflight:
-        if (IsWithdrawn(withdrawn, job.id(), run.run(), row->token())) {
-          ctx.LeaveInflight(job.id(), run.run(), *row);
-        }
-        if (run.cancelled()) {
-          ctx.Delete(EncodeDoneKey({.status = JobStatus::kCancelled,
-                                    .end_us = job.schedule().cancelled_us(),
-                                    .job_id = std::string(job.id()),
-                                    .run = run.run()}));
-        }
-        break;
-    }
+    if (!run.cancelled()) continue;
+    ctx.Delete(EncodeDoneKey({.status = JobStatus::kCancelled,
+                              .end_us = job.schedule().cancelled_us(),
+                              .job_id = std::string(job.id()),
+                              .run = run.run()}));
   }
 }
 

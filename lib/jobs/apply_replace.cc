@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "jobs/apply.h"
 #include "jobs/limits.h"
-#include "slots/slot_key.h"
 
 namespace scheduled::jobs {
 namespace {
@@ -25,7 +24,6 @@ class Replacement {
   void TakeOutKept(JobEdit& job, std::vector<uint64_t>* taken);
   void EnterKept(JobEdit& job, const std::vector<uint64_t>& taken);
   void EndOld(JobEdit& job);
-  void SetPlacement(pb::ScheduleRow& schedule, uint64_t revision);
 
   ApplyContext& ctx_;
   pb::Replace& replace_;
@@ -33,11 +31,7 @@ class Replacement {
 };
 
 bool Replacement::Validate() {
-  const bool ok = IsKeyName(replace_.job_id()) && IsKeyName(replace_.queue()) &&
-                  replace_.priority() >= 0 && replace_.priority() <= kMaxPriority &&
-                  (replace_.type() == static_cast<int>(JobType::kOnce) ||
-                   replace_.type() == static_cast<int>(JobType::kRecurring)) &&
-                  !replace_.definition().empty() && !replace_.fingerprint().empty();
+  const bool ok = DescribesJob(replace_);
   if (!ok) RefuseInvalid(answer_, "the replace is malformed");
   return ok && CheckWithdrawn(replace_.withdrawn(), answer_);
 }
@@ -61,34 +55,13 @@ bool Replacement::CheckAgainst(const pb::JobRow& row) {
   return true;
 }
 
-void Replacement::SetPlacement(pb::ScheduleRow& schedule, uint64_t revision) {
-  schedule.set_revision(revision);
-  schedule.set_queue(replace_.queue());
-  schedule.set_priority(replace_.priority());
-  schedule.set_type(replace_.type());
-}
-
 // What waits has its place under the old queue and priority: it leaves before they change.
 void Replacement::TakeOutKept(JobEdit& job, std::vector<uint64_t>* taken) {
   for (int i = 0; i < job.schedule().runs_size(); ++i) {
-    const pb::LiveRun& run = job.schedule().runs(i);
-    pb::InflightRow* row = nullptr;
-    switch (job.PlaceOf(run, &row)) {
-      case Place::kSlots:
-        job.LeaveSlot(run);
-        break;
-      case Place::kHeld:
-        job.Unhold(i);
-        break;
-      case Place::kInflight:
-        if (run.replaced() ||
-            !IsWithdrawn(replace_.withdrawn(), job.id(), run.run(), row->token())) {
-          continue;
-        }
-        ctx_.LeaveInflight(job.id(), run.run(), *row);
-        break;
+    if (job.schedule().runs(i).replaced()) continue;  // it is in flight, and stays there
+    if (TakeBack(ctx_, job, i, replace_.withdrawn())) {
+      taken->push_back(job.schedule().runs(i).run());
     }
-    taken->push_back(run.run());
   }
 }
 
@@ -115,20 +88,13 @@ void Replacement::EndOld(JobEdit& job) {
     schedule.clear_cancel_reason();
   }
   for (int i = 0; i < job.schedule().runs_size();) {
-    const pb::LiveRun& run = job.schedule().runs(i);
-    pb::InflightRow* row = nullptr;
-    const Place place = job.PlaceOf(run, &row);
-    const bool stays = place == Place::kInflight &&
-                       !IsWithdrawn(replace_.withdrawn(), job.id(), run.run(), row->token());
+    const bool taken = TakeBack(ctx_, job, i, replace_.withdrawn());
     job.Change().mutable_runs(i)->set_replaced(true);
-    if (stays) {
+    if (taken) {
+      job.EndUndelivered(i, JobStatus::kSkipped, "replaced");
+    } else {
       ++i;
-      continue;
     }
-    if (place == Place::kSlots) job.LeaveSlot(run);
-    if (place == Place::kHeld) job.Unhold(i);
-    if (place == Place::kInflight) ctx_.LeaveInflight(job.id(), run.run(), *row);
-    job.EndUndelivered(i, JobStatus::kSkipped, "replaced");
   }
   pb::ScheduleRow& schedule = job.Change();
   schedule.set_first_attempt_us(0);
@@ -159,11 +125,11 @@ void Replacement::Run() {
   if (replace_.keeps_schedule()) {
     std::vector<uint64_t> taken;
     TakeOutKept(job, &taken);
-    SetPlacement(job.Change(), revision);
+    SetPlacement(replace_, revision, &job.Change());
     EnterKept(job, taken);
   } else {
     EndOld(job);
-    SetPlacement(job.Change(), revision);
+    SetPlacement(replace_, revision, &job.Change());
     job.Change().set_cursor_us(replace_.first_due_us());
     AddRun(ctx_, job.id(), {.due_us = replace_.first_due_us(), .ready_us = replace_.first_due_us()},
            &job.Change());
