@@ -247,8 +247,7 @@ class Host {
   LogIndex cut_hint_;   // follower: what its leader says that all have; leader: what it said
   LogIndex cut_asked_;  // through here the log is cut, or will be
   MonoTime cut_checked_{INT64_MIN};
-  std::vector<Offered> offered_;  // within one wake-up, as the next two
-  std::vector<std::pair<NodeId, raft::SnapshotReply>> snapshot_replies_;
+  std::vector<Offered> offered_;  // within one wake-up, as the next
   bool asked_core_to_install_ = false;
   std::optional<raft::InstallSnapshot> installing_;
 

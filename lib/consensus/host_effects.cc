@@ -81,6 +81,9 @@ void Host::Do(raft::Effects& effects) {
   if (effects.apply) DoApply(*effects.apply);
   DoReads(effects);
   for (const raft::FetchEntries& fetch : effects.fetches) DoFetch(fetch);
+  for (const raft::SnapshotAnswered& answered : effects.snapshot_answers) {
+    snapshots_.OnReply(answered.peer, answered.reply);
+  }
   for (const raft::SendSnapshot& send : effects.send_snapshots) {
     snapshots_.Send(send.peer, core_->applied());
   }

@@ -91,9 +91,6 @@ void Host::StepArrivals(MonoTime now) {
 
 void Host::StepMessages(MonoTime now) {
   for (raft::Message& message : taken_.messages) {
-    if (const auto* reply = std::get_if<raft::SnapshotReply>(&message.body)) {
-      snapshot_replies_.emplace_back(message.from, *reply);
-    }
     // What is committed is kept in memory until it is applied: a node that applies slowly takes no
     // more, and learns of commits alone, until it has. The leader finds out where to go on.
     if (auto* append = std::get_if<raft::AppendRequest>(&message.body);

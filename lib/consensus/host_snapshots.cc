@@ -71,9 +71,6 @@ void Host::WorkSnapshots() {
     snapshots_.OnOffer(offered.from, std::move(offered.manifest), core_->commit());
   }
   for (Piece& piece : taken_.pieces) snapshots_.OnPiece(piece.from, std::move(piece.frame));
-  for (const auto& [from, reply] : std::exchange(snapshot_replies_, {})) {
-    snapshots_.OnReply(from, reply);
-  }
 }
 
 void Host::BeginInstall(const raft::InstallSnapshot& install) {

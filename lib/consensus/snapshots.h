@@ -78,6 +78,7 @@ class Snapshots {
   void Send(const NodeId& peer, LogIndex applied);
   void OnProgress(const NodeId& from, const SnapshotProgress& progress);
   void OnReply(const NodeId& from, const raft::SnapshotReply& reply);
+  // As the core has let it through.
   // The leadership has ended, or the node.
   void StopSending();
   // Ends what waits too long or holds too much. Then: nothing behind this index may be cut.

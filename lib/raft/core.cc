@@ -148,7 +148,8 @@ bool Core::IsFromLostDisk(const Message& message) const {
 // What a message claims or promises on behalf of a member's disk.
 bool Core::IsPromise(const MessageBody& body) {
   return std::holds_alternative<VoteReply>(body) || std::holds_alternative<AppendReply>(body) ||
-         std::holds_alternative<HeartbeatReply>(body);
+         std::holds_alternative<HeartbeatReply>(body) ||
+         std::holds_alternative<SnapshotReply>(body);
 }
 
 // What only the leader of a term sends.

@@ -6,7 +6,8 @@ namespace scheduled::raft {
 bool Effects::empty() const {
   return role_changes.empty() && !configuration && !persist && sends.empty() && proposed.empty() &&
          proposals_failed.empty() && !apply && reads_ready.empty() && reads_failed.empty() &&
-         fetches.empty() && send_snapshots.empty() && !install && transfers_ended.empty();
+         fetches.empty() && snapshot_answers.empty() && send_snapshots.empty() && !install &&
+         transfers_ended.empty();
 }
 
 void Effects::Clear() {
@@ -21,6 +22,7 @@ void Effects::Clear() {
   reads_ready.clear();
   reads_failed.clear();
   fetches.clear();
+  snapshot_answers.clear();
   send_snapshots.clear();
   install.reset();
   transfers_ended.clear();

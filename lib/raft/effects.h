@@ -115,6 +115,13 @@ struct InstallSnapshot {
   SnapshotMeta meta;
 };
 
+// A peer's word on the end of a transfer, checked as far as the core can. Whether it is about one
+// that the host has under way is for the host to say, with SnapshotSent.
+struct SnapshotAnswered {
+  NodeId peer;
+  SnapshotReply reply;
+};
+
 enum class TransferOutcome : uint8_t {
   kDone = 1,      // another leads, or at least this node does not any more
   kRefused = 2,   // not leader, no such voter, or another transfer is under way
@@ -139,6 +146,7 @@ struct Effects {
   std::vector<ReadReady> reads_ready;
   std::vector<ReadFailed> reads_failed;
   std::vector<FetchEntries> fetches;
+  std::vector<SnapshotAnswered> snapshot_answers;
   std::vector<SendSnapshot> send_snapshots;
   std::optional<InstallSnapshot> install;
   std::vector<TransferEnded> transfers_ended;

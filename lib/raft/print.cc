@@ -319,6 +319,9 @@ std::string ToString(const Effects& effects, bool instants) {
     line(fmt::format("fetch {} for {}: [{}, {}]", each.fetch, each.peer.value, each.from.value,
                      each.to.value));
   }
+  for (const SnapshotAnswered& each : effects.snapshot_answers) {
+    line(fmt::format("{} says: {}", each.peer.value, Text(each.reply)));
+  }
   for (const SendSnapshot& each : effects.send_snapshots) {
     line(fmt::format("send snapshot of at least {} to {}", each.at_least.value, each.peer.value));
   }

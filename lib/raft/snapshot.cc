@@ -25,9 +25,12 @@ void Core::On(const Message& message, const SnapshotReply& reply) {
     return;
   }
   peer->last_active = now_;
+  effects_.snapshot_answers.push_back(SnapshotAnswered{message.from, reply});
 }
 
 void Core::On(SnapshotSent event) {
+  SCHEDULED_ASSERT(role_ != Role::kLeader || event.index <= log_.last(),
+                   "a snapshot of this leader is of its own log");
   Progress* peer = role_ == Role::kLeader ? FindPeer(event.peer) : nullptr;
   if (peer != nullptr) peer->SnapshotEnded(event.index, event.installed);
 }

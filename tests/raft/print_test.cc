@@ -105,6 +105,8 @@ TEST_CASE("effects come one to a line, in the order in which they are done") {
   effects.reads_ready = {ReadReady{ReadId(3), LogIndex(3)}};
   effects.reads_failed = {ReadFailed{ReadId(4), ReadFailure::kTimeout}};
   effects.fetches = {FetchEntries{5, NodeId("b"), LogIndex(1), LogIndex(2), 100}};
+  effects.snapshot_answers = {
+      SnapshotAnswered{NodeId("b"), SnapshotReply{TransferId(7), LogIndex(8), true}}};
   effects.send_snapshots = {SendSnapshot{NodeId("c"), LogIndex(9)}};
   effects.install =
       InstallSnapshot{NodeId("b"), TransferId(1), {At(8, 2), Voters({"a"}), LogIndex(1)}};
@@ -123,6 +125,7 @@ TEST_CASE("effects come one to a line, in the order in which they are done") {
         "read #3 ready at 3\n"
         "read #4 failed: timeout\n"
         "fetch 5 for b: [1, 2]\n"
+        "b says: transfer 7: 8 installed\n"
         "send snapshot of at least 9 to c\n"
         "install snapshot 8@2 with (a) of 1\n"
         "transfer #6 timed out\n"
