@@ -35,9 +35,14 @@ void LogWriter::WriteAll() {
   if (seq != raft::IoSeq()) events_.persisted(seq);
 }
 
+void LogWriter::Run(absl::AnyInvocable<void() &&> work) {
+  log_.Post([this, work = std::move(work)]() mutable {
+    if (!failed_) std::move(work)();
+  });
+}
+
 void LogWriter::CutBefore(GroupId group, LogIndex first_kept, absl::AnyInvocable<void() &&> done) {
-  log_.Post([this, group, first_kept, done = std::move(done)]() mutable {
-    if (failed_) return;
+  Run([this, group, first_kept, done = std::move(done)]() mutable {
     if (absl::Status cut = store_.CutBefore(group, first_kept); !cut.ok()) {
       Fail(cut);
       return;

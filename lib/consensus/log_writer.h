@@ -28,8 +28,8 @@ class LogWriter {
   // Writes are made durable in the order of the calls. `seq` only grows; a write with 0 is not told
   // of on its own.
   void Write(raft::IoSeq seq, std::vector<LogWrite> writes);
-  // Runs `work` on the log lane, between two writes.
-  void Run(absl::AnyInvocable<void() &&> work) { log_.Post(std::move(work)); }
+  // Runs `work` on the log lane, once all writes before it are durable; never, once one has failed.
+  void Run(absl::AnyInvocable<void() &&> work);
   // Drops the entries before `first_kept`, then calls `done` on the log lane.
   void CutBefore(GroupId group, LogIndex first_kept, absl::AnyInvocable<void() &&> done);
 

@@ -401,3 +401,14 @@ TEST_CASE("a node that had just joined is not opened as a group of one") {
 
 }  // namespace
 }  // namespace scheduled::testing
+TEST_CASE("a founder whose disk fails has founded nothing, and tells of no cluster") {
+  VirtualWorld world;
+  world.StartAll(kNames);
+  Node& founder = world.node("a");
+  founder.log().fail = true;
+  REQUIRE(world.Until([&] { return !founder->status().failure.empty(); }));
+  world.loop().RunUntil(world.loop().now() + absl::Seconds(10));
+  CHECK(founder.cluster_id().empty());
+  for (const char* name : {"b", "c"}) CHECK(world.node(name)->status().term == Term(0));
+}
+
