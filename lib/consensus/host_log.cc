@@ -22,13 +22,14 @@ LogIndex Host::CutPoint() {
   return std::min(safe, std::max(SharedPoint(core), CompactionPoint(core)));
 }
 
-// What every member has, nobody will ask for again.
+// What every member has, nobody will ask for again. The leader's own disk is one of theirs: where
+// it is slower than its followers, what only it lacks is what it will ask them for after a crash.
 LogIndex Host::SharedPoint(const raft::Status& core) {
   if (core.role != raft::Role::kLeader) {
     return configuration_.IsSoleVoter(options_.node_id) ? core.applied : cut_hint_;
   }
   if (core.peers.empty()) return core.applied;
-  LogIndex everybody = core.peers.front().match;
+  LogIndex everybody = core.durable;
   for (const raft::PeerStatus& peer : core.peers) everybody = std::min(everybody, peer.match);
   if (everybody > cut_hint_) {
     cut_hint_ = everybody;

@@ -342,6 +342,36 @@ TEST_CASE("the founder alone founds nothing, and a majority is enough") {
   REQUIRE(world.Until([&] { return !world.node("b").cluster_id().empty(); }));
   CHECK(world.node("b").cluster_id() == world.node("a").cluster_id());
 }
+TEST_CASE("nothing is cut anywhere that the leader's own disk lacks") {
+  VirtualWorld world;
+  world.snapshots = false;
+  world.options.compact_log_bytes = 64 << 10;
+  world.options.log_tail_bytes = 8 << 10;
+  std::string slow;
+  world.on_write = [&](const std::string& name) {
+    if (name == slow) world.loop().Spend(absl::Milliseconds(200));
+  };
+  Node& leader = StartGroup(world);
+  slow = NameOf(leader);
+  LogIndex cut;
+  for (int i = 0; i < 2000; ++i) {
+    leader.Propose(std::string(1000, 'x'));
+    world.loop().RunUntil(world.loop().now() + absl::Milliseconds(5));
+    const ClusterStatus status = leader->status();
+    REQUIRE(status.role == Role::kLeader);
+    LogIndex durable;
+    for (const ClusterMember& member : status.members) {
+      if (member.id == status.node_id) durable = member.match;
+    }
+    for (const std::string& name : kNames) {
+      const LogIndex first = world.node(name)->status().first_index;
+      REQUIRE(first <= durable.Next());
+      cut = std::max(cut, first);
+    }
+  }
+  CHECK(cut > LogIndex(20));
+}
+
 
 TEST_CASE("those who are not the founder wait for it") {
   VirtualWorld world;
