@@ -94,17 +94,6 @@ absl::StatusOr<LogIndex> RocksTableStore::FlushedIndex() const {
   return flushed->index;
 }
 
-absl::Status RocksTableStore::CompactSoon(std::string_view from, std::string_view to) {
-  if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::shared_lock lock(switch_);
-  const rocksdb::Slice begin = ToSlice(from);
-  const rocksdb::Slice end = ToSlice(to);
-  const rocksdb::Status status =
-      rocksdb::experimental::SuggestCompactRange(db_.get(), &begin, &end);
-  if (!status.ok()) return latch_.Fail(FromRocks(status, "cannot compact the tables"));
-  return absl::OkStatus();
-}
-
 TableStoreFigures RocksTableStore::figures() const {
   std::shared_lock lock(switch_);
   TableStoreFigures figures;

@@ -54,11 +54,6 @@ class RocksTableStore : public TableStore {
   absl::Status Checkpoint(const std::string& dir) override;
   absl::Status InstallFrom(const std::string& dir) override;
 
-  // The rows in [from, to) are consumed: asks for the range to be compacted in the background, so
-  // that a later scan over it does not wade through what was deleted. Returns at once. A hint; the
-  // store finds dense deletions by itself when it flushes. Any thread.
-  absl::Status CompactSoon(std::string_view from, std::string_view to);
-
   // Any thread.
   TableStoreFigures figures() const;
 

@@ -1,6 +1,7 @@
 // What every TableStore must do, held against both of them, and the batch over either.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <thread>
 
@@ -405,7 +406,7 @@ TEST_CASE("a failed flush ends the tables for ever, and what was flushed is safe
   REQUIRE(*tables.store->Get("a") == Found("1"));
 }
 
-TEST_CASE("consumed rows are compacted away without being asked twice") {
+TEST_CASE("consumed rows are compacted away without being asked") {
   TablesOnDisk tables;
   Rows rows;
   for (int i = 0; i < 5'000; ++i) rows["s" + std::to_string(i)] = "x";
@@ -414,10 +415,14 @@ TEST_CASE("consumed rows are compacted away without being asked twice") {
   for (auto& [key, value] : rows) value.clear();
   REQUIRE(ApplyRows(*tables.store, 3, rows).ok());
   REQUIRE(tables.store->Flush().ok());
-  REQUIRE(tables.store->CompactSoon("s", "t").ok());
   REQUIRE(tables.store->Scan("s", "t", 1)->empty());
   REQUIRE(*tables.store->Get("a") == Found("1"));
-  REQUIRE(tables.store->figures().disk_bytes > 0);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (tables.store->figures().disk_bytes > 4'096) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::yield();
+  }
+  REQUIRE(*tables.store->Get("a") == Found("1"));
 }
 
 }  // namespace
