@@ -1,6 +1,9 @@
 // See applied_row.h.
 #include "storage/applied_row.h"
 
+#include <optional>
+
+#include "base/assert.h"
 #include "base/codec.h"
 
 namespace scheduled {
@@ -31,6 +34,18 @@ absl::StatusOr<LogPosition> DecodeAppliedRow(std::string_view value) {
 
 void PutApplied(TableBatch& batch, LogPosition applied) {
   batch.Put(kAppliedRowKey, EncodeAppliedRow(applied));
+}
+
+LogPosition AppliedBy(const TableBatch& batch, LogPosition last) {
+  std::optional<std::string_view> row;
+  for (const TableBatch::Op& op : batch.ops()) {
+    if (op.key == kAppliedRowKey) row = op.value;
+  }
+  SCHEDULED_ASSERT(row.has_value(), "every batch says which entry it ends with");
+  const absl::StatusOr<LogPosition> applied = DecodeAppliedRow(*row);
+  SCHEDULED_ASSERT(applied.ok(), "the applied row is well-formed when it is written");
+  SCHEDULED_ASSERT(*applied >= last, "the applied position does not fall");
+  return *applied;
 }
 
 absl::StatusOr<LogPosition> ReadApplied(const TableStore& store) {

@@ -26,6 +26,9 @@ absl::StatusOr<LogPosition> DecodeAppliedRow(std::string_view value);
 
 // Writes the row into the batch.
 void PutApplied(TableBatch& batch, LogPosition applied);
+// What the batch says of itself. Every batch has the row, well-formed and not before `last`, what
+// the batch before it said: asserted.
+LogPosition AppliedBy(const TableBatch& batch, LogPosition last);
 // Reads the row as committed; {0, 0} if the tables were never written.
 absl::StatusOr<LogPosition> ReadApplied(const TableStore& store);
 

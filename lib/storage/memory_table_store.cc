@@ -11,7 +11,6 @@
 #include <mutex>
 
 #include "absl/strings/str_cat.h"
-#include "base/assert.h"
 #include "base/checksum.h"
 #include "base/codec.h"
 #include "storage/applied_row.h"
@@ -24,12 +23,10 @@ namespace {
 constexpr std::string_view kMagic = "SCHDMEM1";
 constexpr std::string_view kFileName = "rows";
 
-absl::StatusOr<LogIndex> AppliedIn(const TableRows& rows) {
+absl::StatusOr<LogPosition> AppliedIn(const TableRows& rows) {
   const auto row = rows.find(kAppliedRowKey);
-  if (row == rows.end()) return LogIndex{};
-  absl::StatusOr<LogPosition> applied = DecodeAppliedRow(row->second);
-  if (!applied.ok()) return applied.status();
-  return applied->index;
+  if (row == rows.end()) return LogPosition{};
+  return DecodeAppliedRow(row->second);
 }
 
 }  // namespace
@@ -87,6 +84,7 @@ absl::StatusOr<std::vector<TableRow>> MemoryTableStore::Scan(std::string_view fr
 
 absl::Status MemoryTableStore::Apply(const TableBatch& batch) {
   std::unique_lock lock(mutex_);
+  applied_ = AppliedBy(batch, applied_);
   for (const TableBatch::Op& op : batch.ops()) {
     if (op.value.has_value()) {
       rows_.insert_or_assign(std::string(op.key), std::string(*op.value));
@@ -99,9 +97,7 @@ absl::Status MemoryTableStore::Apply(const TableBatch& batch) {
 
 absl::Status MemoryTableStore::Flush() {
   std::unique_lock lock(mutex_);
-  absl::StatusOr<LogIndex> applied = AppliedIn(rows_);
-  if (!applied.ok()) return applied.status();
-  flushed_ = *applied;
+  flushed_ = applied_.index;
   return absl::OkStatus();
 }
 
@@ -147,12 +143,13 @@ absl::Status MemoryTableStore::InstallFrom(const std::string& dir) {
   const absl::StatusOr<std::string> file = ReadCopy(dir);
   std::optional<TableRows> rows = file.ok() ? DecodeTableRows(*file) : std::nullopt;
   if (!rows) return absl::InvalidArgumentError(absl::StrCat(dir, " does not hold intact tables"));
-  absl::StatusOr<LogIndex> applied = AppliedIn(*rows);
+  absl::StatusOr<LogPosition> applied = AppliedIn(*rows);
   if (!applied.ok()) return absl::InvalidArgumentError(applied.status().message());
   {
     std::unique_lock lock(mutex_);
     rows_.swap(*rows);
-    flushed_ = *applied;
+    applied_ = *applied;
+    flushed_ = applied->index;
   }
   if (files_ != nullptr) return files_->Remove(dir);
   std::error_code ignored;  // what is left of the copy is only in the way

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/log_store.h"
 #include "storage/snapshot_files.h"
 #include "storage/table_store.h"
 
@@ -42,8 +43,9 @@ class MemoryTableStore : public TableStore {
 
   SnapshotFiles* const files_;
   mutable std::shared_mutex mutex_;
-  TableRows rows_;    // guarded by mutex_
-  LogIndex flushed_;  // guarded by mutex_
+  TableRows rows_;       // guarded by mutex_, as the next two
+  LogPosition applied_;  // what the last batch said
+  LogIndex flushed_;
 };
 
 }  // namespace scheduled

@@ -4,8 +4,6 @@
 
 #include <optional>
 
-#include "base/assert.h"
-#include "rocksdb/experimental.h"
 #include "storage/applied_row.h"
 #include "storage/table_batch.h"
 
@@ -50,21 +48,14 @@ absl::StatusOr<std::vector<TableRow>> RocksTableStore::Scan(std::string_view fro
 
 absl::Status RocksTableStore::Apply(const TableBatch& batch) {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::optional<std::string_view> applied_row;
+  applied_ = AppliedBy(batch, applied_);
   for (const TableBatch::Op& op : batch.ops()) {
     if (op.value.has_value()) {
       batch_.Put(ToSlice(op.key), ToSlice(*op.value));
     } else {
       batch_.Delete(ToSlice(op.key));
     }
-    if (op.key == kAppliedRowKey) applied_row = op.value;
   }
-  SCHEDULED_ASSERT(applied_row.has_value(), "every batch says which entry it ends with");
-  absl::StatusOr<LogPosition> applied = DecodeAppliedRow(*applied_row);
-  SCHEDULED_ASSERT(applied.ok(), "the applied row is well-formed when it is written");
-  SCHEDULED_ASSERT(*applied >= applied_, "the applied position does not fall");
-  applied_ = *applied;
-
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   std::shared_lock lock(switch_);

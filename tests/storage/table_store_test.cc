@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/assert.h"
 #include "base/random.h"
 #include "storage/applied_row.h"
 #include "storage/durable_file.h"
@@ -67,6 +68,27 @@ TEST_CASE("a value may be empty, which is not the same as none") {
   PutApplied(batch, {LogIndex(1), Term(1)});
   REQUIRE(world.store->Apply(batch).ok());
   REQUIRE(world.Get("tag") == Found(""));
+}
+
+// A failed assertion, as a test sees it.
+struct AssertionFailed {};
+
+TEST_CASE("a batch says how far it goes, and none goes back") {
+  TableWorld world(GENERATE(false, true));
+  world.Apply(5, {{"a", "1"}});
+  SetAssertHandler(
+      [](const char*, const char*, int, std::string_view) { throw AssertionFailed(); });
+  TableBatch silent(*world.store);
+  silent.Put("a", "2");
+  CHECK_THROWS_AS(world.store->Apply(silent), AssertionFailed);
+  TableBatch damaged(*world.store);
+  damaged.Put(kAppliedRowKey, "six");
+  CHECK_THROWS_AS(world.store->Apply(damaged), AssertionFailed);
+  CHECK_THROWS_AS(ApplyRows(*world.store, 4, {{"a", "2"}}), AssertionFailed);
+  SetAssertHandler(nullptr);
+  REQUIRE(world.Get("a") == Found("1"));
+  world.Apply(5, {{"a", "2"}});
+  REQUIRE(world.Get("a") == Found("2"));
 }
 
 TEST_CASE("a scan gives keys in the order of bytes, within its range and limit") {
