@@ -74,13 +74,13 @@ absl::Status CheckMembers(const NodeId& self, const std::map<NodeId, std::string
   if (ids == stored_ids) return absl::OkStatus();
   if (stored_ids.size() == 1 && ids.size() > 1) {
     return Refuse(fmt::format(
-        "this data belongs to a group of one, node '{}': growing it to {} is not possible until "
-        "membership changes exist; start without peers, or with an empty data directory",
+        "this data belongs to a group of one, node '{}': growing it to {} takes a change of its "
+        "members, not another list of peers; start without peers, or with an empty data directory",
         self.value, Join(ids)));
   }
   return Refuse(fmt::format(
-      "this data belongs to the group of {}, not to that of {}: changing the members of a group is "
-      "not possible until membership changes exist",
+      "this data belongs to the group of {}, not to that of {}: the members of a group change "
+      "while it runs, not by another list of peers",
       Join(stored_ids), Join(ids)));
 }
 

@@ -37,9 +37,9 @@ class Bootstrap {
   std::map<NodeId, TellData> answers_;  // of this round
 };
 
-// Whether a node may be opened with these peers on a log that has this configuration: the members
-// of a group do not change yet. FAILED_PRECONDITION says what does not fit. Empty `peers`: a group
-// of one, or whatever is stored.
+// Whether a node may be opened with these peers on a log that was founded with this configuration
+// and has no later one: another list cannot be meant, since members change by an entry of the log
+// alone. FAILED_PRECONDITION says what does not fit. Empty `peers`: whatever is stored.
 absl::Status CheckMembers(const NodeId& self, const std::map<NodeId, std::string>& peers,
                           const raft::Configuration& stored);
 

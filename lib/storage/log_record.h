@@ -1,12 +1,13 @@
 // How the rows of the log database look on disk. Pure functions between values and bytes; every
 // decoder is total: any input gives a value or an error.
 //
-//   key      group u32 | kind u8 | index u64                    big-endian, so that a log is a
-//   range value    checksum u64 | version u8 (1) | body bodies   kHardState   term u64 | 1 if a
-//   vote follows, else 0 | the vote, to the end
-//            kBounds      index u64 | term u64                  the position before the first entry
-//            kInstalling  index u64 | term u64                  see LogWrite::installing
-//            kEntry       kind u8 | term u64 | bytes, to the end
+//   key          group u32 | kind u8 | index u64         big-endian, so that a log is a range
+//   value        checksum u64 | version u8 (1) | body
+//   its body, by kind:
+//   kHardState   term u64 | u8 1 if a vote follows, else 0 | the vote, to the end
+//   kBounds      index u64 | term u64                    the position before the first entry
+//   kInstalling  index u64 | term u64                    see LogWrite::installing
+//   kEntry       kind u8 | term u64 | bytes, to the end
 //
 // The checksum is XXH3 of the body's variable end, seeded by XXH3 of key, version and the body's
 // fixed start, so that a row which stands at another key is damaged too. A torn write never shows
