@@ -183,18 +183,12 @@ void Applier::On(Installing item) {
   Flush();
   if (shut_ || interrupted_) return;
   SCHEDULED_ASSERT(item.at.index > applied_.index, "a snapshot never goes behind what is applied");
-  if (parts_.flush == nullptr) {
-    EndInstall(item.at, parts_.state_machine->Install(item.path));
-    return;
-  }
   installing_ = true;
-  parts_.flush->Post([this, item = std::move(item)] {
-    absl::Status installed = parts_.state_machine->Install(item.path);
-    parts_.apply->Post([this, at = item.at, installed = std::move(installed)] {
-      installing_ = false;
-      EndInstall(at, installed);
-      Work();
-    });
+  parts_.flusher->Hold([this, item = std::move(item)] {
+    EndInstall(item.at, parts_.state_machine->Install(item.path));
+    installing_ = false;
+    parts_.flusher->Release();
+    Work();
   });
 }
 

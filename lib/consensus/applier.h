@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/lane.h"
+#include "consensus/flusher.h"
 #include "consensus/proposal_queue.h"
 #include "raft/effects.h"
 #include "scheduled/state_machine.h"
@@ -47,7 +48,7 @@ struct ApplierParts {
   GroupId group;
   Lane* apply = nullptr;
   Lane* completions = nullptr;
-  Lane* flush = nullptr;  // see RaftParts
+  Flusher* flusher = nullptr;
 };
 
 class Applier {
@@ -65,7 +66,7 @@ class Applier {
   void Lead(Term term, LogIndex term_start);
   void LeadNoMore();
   // Replaces the state by the copy at `path`, which stands at `at`; ApplierEvents::installed tells
-  // of it. Nothing else is done meanwhile, on the flush lane neither.
+  // of it. On the apply lane and with flushes held: nothing else touches the state meanwhile.
   void Install(std::string path, AppliedPosition at);
   // Ends everything that waits; nothing is applied any more.
   void Shut(absl::Status why);
@@ -160,7 +161,7 @@ class Applier {
   std::optional<Leading> leading_;  // of this node's current term as leader
   bool told_leading_ = false;
   bool shut_ = false;
-  bool installing_ = false;  // on the flush lane: what is queued waits
+  bool installing_ = false;  // or about to: what is queued waits
 };
 
 }  // namespace scheduled

@@ -2,11 +2,15 @@
 // write that is not. (The table store flushes by itself when its memory is full.) What is durable
 // then may be cut from the log. Works on the apply lane, and flushes there or, where the owner
 // gives a lane for it, beside Apply. Owned by the host.
+//
+// A flush is the one thing that touches the state machine elsewhere than on the apply lane, and all
+// of them begin here: so whoever has to be alone with the state, an install, asks here.
 #ifndef SCHEDULED_LIB_CONSENSUS_FLUSHER_H_
 #define SCHEDULED_LIB_CONSENSUS_FLUSHER_H_
 
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "base/lane.h"
 #include "base/runtime.h"
@@ -36,13 +40,20 @@ class Flusher {
  public:
   Flusher(FlusherParts parts, FlusherEvents events) : parts_(parts), events_(std::move(events)) {}
 
-  // Apply lane: so many bytes of log were applied.
+  // All on the apply lane. So many bytes of log were applied.
   void Applied(size_t bytes);
+  // Calls `then`; where there is a lane for it, once a flush beside Apply has left little that
+  // `then` would have to flush itself. Never, if that flush fails.
+  void FlushBeside(Task then);
+  // Calls `held` once no flush is under way; none begins until Release.
+  void Hold(Task held);
+  void Release();
 
  private:
   void Begin();
-  void FlushNow();
-  void Ended();
+  bool FlushNow();
+  void Ended(bool flushed);
+  void GoOn();
 
   const FlusherParts parts_;
   const FlusherEvents events_;
@@ -52,6 +63,10 @@ class Flusher {
   bool armed_ = false;
   TimerId timer_;
   bool flushing_ = false;
+  std::vector<Task> ending_;   // with the flush that is under way
+  std::vector<Task> waiting_;  // for the next one
+  bool held_ = false;          // no flush begins
+  Task on_held_;               // waits for the end of the flush that is under way
 };
 
 }  // namespace scheduled

@@ -96,7 +96,7 @@ Host::Host(RaftOptions options, RaftParts parts, Recovery recovery)
               {[this](raft::IoSeq seq) { Hand([seq](Inbox& inbox) { inbox.persisted = seq; }); },
                [this](absl::Status why) { Fail(why); }}),
       applier_({parts_.state_machine, parts_.log_store, parts_.group, parts_.apply,
-                parts_.completions, parts_.flush},
+                parts_.completions, &flusher_},
                {[this](LogIndex index, size_t bytes) {
                   flusher_.Applied(bytes);
                   Leave([index](Inbox& inbox) { inbox.applied = index; });

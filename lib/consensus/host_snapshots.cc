@@ -36,7 +36,7 @@ SnapshotsEvents Host::EventsOfSnapshots() {
             SendMessage({parts_.group, options_.node_id, to, parts_.disk, core_->term(), reply});
           },
       .cluster_id = [this] { return ledger_.cluster_id(); },
-      .failed = [this](absl::Status why) { Fail(why); },
+      .flush_beside = [this](Task then) { flusher_.FlushBeside(std::move(then)); },
   };
 }
 

@@ -37,9 +37,9 @@ struct RaftParts {
   Lane* log = nullptr;
   Lane* apply = nullptr;
   Lane* completions = nullptr;
-  // Where StateMachine::Flush and Durable are called. Null: on the apply lane, one call at a time,
-  // as the port promises; a state machine that bears Flush during Apply gets a lane of its own, so
-  // that a flush does not hold up Apply.
+  // Where StateMachine::Flush and Durable are called, never during Install. Null: on the apply
+  // lane, one call at a time, as the port promises; a state machine that bears Flush during Apply
+  // and Checkpoint gets a lane of its own, so that a flush does not hold up Apply.
   Lane* flush = nullptr;
   // Where files of snapshots are read and written. Null: on the flush lane, or else the apply lane.
   Lane* files = nullptr;

@@ -68,19 +68,10 @@ void Snapshots::Send(const NodeId& peer, LogIndex applied) {
   FlushThenCheckpoint(peer, sending.id, sending.dir);
 }
 
-// A flush beside Apply leaves little for the copy itself to flush, during which nothing is applied.
+// While the copy itself flushes, nothing is applied.
 void Snapshots::FlushThenCheckpoint(const NodeId& peer, SnapshotId id, const std::string& dir) {
-  const auto checkpoint = [this, peer, id, dir] { Checkpoint(peer, id, dir); };
-  if (parts_.raft.flush == nullptr) {
-    parts_.raft.apply->Post(checkpoint);
-    return;
-  }
-  parts_.raft.flush->Post([this, checkpoint] {
-    if (absl::Status flushed = parts_.raft.state_machine->Flush(); !flushed.ok()) {
-      OnRaft([this, flushed] { events_.failed(flushed); });
-      return;
-    }
-    parts_.raft.apply->Post(checkpoint);
+  parts_.raft.apply->Post([this, peer, id, dir] {
+    events_.flush_beside([this, peer, id, dir] { Checkpoint(peer, id, dir); });
   });
 }
 

@@ -44,7 +44,8 @@ struct SnapshotsParts {
   Logger log;
 };
 
-// Called on the raft lane, but for `send`, which is also called on the files lane.
+// Called on the raft lane, but for `send`, which is also called on the files lane, and
+// `flush_beside`.
 struct SnapshotsEvents {
   // To the core, with the next wake-up.
   std::function<void(raft::Event)> step;
@@ -55,7 +56,7 @@ struct SnapshotsEvents {
   std::function<std::optional<raft::SnapshotMeta>(LogIndex index)> describe;
   std::function<void(const NodeId& to, raft::SnapshotReply)> reply;
   std::function<std::string()> cluster_id;
-  std::function<void(absl::Status)> failed;  // the node is to stop
+  std::function<void(Task)> flush_beside;  // on the apply lane: see Flusher
 };
 
 struct SnapshotCounts {

@@ -8,6 +8,8 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/codec.h"
@@ -80,6 +82,7 @@ class Machine : public StateMachine {
       answers.push_back(std::string(command.bytes) + "!");
     }
     calls_.push_back(commands.size());
+    applier_ = std::this_thread::get_id();
     applied_ = through;
     signal_.Notify();
     return answers;
@@ -125,6 +128,7 @@ class Machine : public StateMachine {
   }
   absl::Status Install(const std::string& dir) override {
     std::lock_guard lock(mutex_);
+    installer_ = std::this_thread::get_id();
     if (refuse_installs_ > 0) {
       --refuse_installs_;
       return absl::InvalidArgumentError("the copy is damaged");
@@ -155,6 +159,11 @@ class Machine : public StateMachine {
     ++installs_;
     signal_.Notify();
     return absl::OkStatus();
+  }
+  // The threads that last called Apply and Install. Not in virtual time.
+  std::pair<std::thread::id, std::thread::id> callers() const {
+    std::lock_guard lock(mutex_);
+    return {applier_, installer_};
   }
   int installs() const {
     std::lock_guard lock(mutex_);
@@ -210,6 +219,7 @@ class Machine : public StateMachine {
   LogIndex durable_;
   std::vector<size_t> calls_;  // commands in each
   std::vector<Leading> leading_;
+  std::thread::id applier_, installer_;
   int flushes_ = 0;
   int installs_ = 0;
   int refuse_installs_ = 0;

@@ -1,12 +1,17 @@
-// The parts of a host that stand alone: packing, the queue before it, envelopes, the ledger, sizes
-// of the log, and who may found a cluster.
+// The parts of a host that stand alone: packing, the queue before it, envelopes, the flusher, the
+// ledger, sizes of the log, and who may found a cluster.
 #include <catch2/catch.hpp>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
+#include "base/virtual_runtime.h"
 #include "consensus/bootstrap.h"
 #include "consensus/envelope.h"
+#include "consensus/flusher.h"
 #include "consensus/ledger.h"
 #include "consensus/log_sizes.h"
 #include "consensus/packing.h"
@@ -164,6 +169,110 @@ raft::Configuration Voters(const std::vector<std::string>& names) {
 
 LogWrite Entry(uint64_t index, uint64_t term, const raft::Configuration* configuration) {
   LogWrite write;
+// --- The flusher --------------------------------------------------------------------------------
+
+// A state that is flushed once it is let, and counts.
+class SlowFlush : public StateMachine {
+ public:
+  absl::StatusOr<std::vector<std::string>> Apply(std::span<const Command>,
+                                                 AppliedPosition) override {
+    return std::vector<std::string>();
+  }
+  AppliedPosition applied() const override { return {}; }
+  absl::StatusOr<LogIndex> Durable() const override { return LogIndex(1); }
+  absl::Status Flush() override {
+    loop.Spend(absl::Seconds(1));
+    ++flushes;
+    return outcome;
+  }
+  absl::Status Checkpoint(const std::string&) override { return absl::OkStatus(); }
+  absl::Status Install(const std::string&) override { return absl::OkStatus(); }
+
+  explicit SlowFlush(VirtualLoop* virtual_loop) : loop(*virtual_loop) {}
+  VirtualLoop& loop;
+  int flushes = 0;
+  absl::Status outcome;
+};
+
+// A flusher at work in virtual time, with what it does in the order in which it does it.
+struct FlusherWorld {
+  explicit FlusherWorld(bool has_lane) {
+    apply = runtime->NewLane("apply");
+    if (has_lane) flush = runtime->NewLane("flush");
+    flusher.emplace(FlusherParts{&runtime->clock(), &machine, apply.get(), flush.get(), 1000},
+                    FlusherEvents{[this](LogIndex) { events.push_back("flushed"); },
+                                  [this](const absl::Status&) { events.push_back("failed"); }});
+  }
+  ~FlusherWorld() {
+    apply->Stop();
+    if (flush != nullptr) flush->Stop();
+  }
+  void OnApply(Task task) {
+    apply->Post(std::move(task));
+    loop.RunUntil(loop.now());
+  }
+  void Note(std::string what) { events.push_back(std::move(what)); }
+  void Run(absl::Duration duration) { loop.RunUntil(loop.now() + duration); }
+
+  VirtualLoop loop{{.seed = 1}};
+  std::unique_ptr<VirtualRuntime> runtime = loop.NewRuntime("node");
+  SlowFlush machine{&loop};
+  std::unique_ptr<Lane> apply, flush;
+  std::optional<Flusher> flusher;
+  std::vector<std::string> events;
+};
+using Events = std::vector<std::string>;
+
+TEST_CASE("whoever holds flushes is alone with the state until the release") {
+  FlusherWorld world(GENERATE(false, true));
+  // One is under way: the hold waits for its end, and no other begins.
+  world.OnApply([&] { world.flusher->Applied(2000); });
+  world.OnApply([&] {
+    world.flusher->Hold([&] { world.Note("held"); });
+    world.flusher->Applied(2000);
+  });
+  world.Run(absl::Minutes(5));
+  CHECK(world.events == Events{"flushed", "held"});
+  world.OnApply([&] { world.flusher->Release(); });
+  world.Run(absl::Seconds(2));
+  CHECK(world.events == Events{"flushed", "held", "flushed"});
+  // None is: at once. The timer of what was applied before finds the hold, too.
+  world.OnApply([&] {
+    world.flusher->Applied(1);
+    world.flusher->Hold([&] { world.Note("held"); });
+  });
+  world.Run(absl::Minutes(5));
+  CHECK(world.events == Events{"flushed", "held", "flushed", "held"});
+  world.OnApply([&] { world.flusher->Release(); });
+  world.Run(absl::Minutes(5));
+  CHECK(world.events == Events{"flushed", "held", "flushed", "held", "flushed"});
+}
+
+TEST_CASE("a copy is made behind a flush of its own, and not during an install") {
+  FlusherWorld world(true);
+  world.OnApply([&] { world.flusher->Applied(2000); });
+  world.OnApply([&] { world.flusher->FlushBeside([&] { world.Note("copied"); }); });
+  world.Run(absl::Seconds(3));
+  CHECK(world.events == Events{"flushed", "flushed", "copied"});
+
+  world.events.clear();
+  world.OnApply([&] {
+    world.flusher->Hold([&] { world.Note("held"); });
+    world.flusher->FlushBeside([&] { world.Note("copied"); });
+  });
+  world.Run(absl::Seconds(3));
+  CHECK(world.events == Events{"held"});
+  world.OnApply([&] { world.flusher->Release(); });
+  world.Run(absl::Seconds(3));
+  CHECK(world.events == Events{"held", "flushed", "copied"});
+
+  world.events.clear();
+  world.machine.outcome = absl::UnavailableError("the disk failed");
+  world.OnApply([&] { world.flusher->FlushBeside([&] { world.Note("copied"); }); });
+  world.Run(absl::Seconds(3));
+  CHECK(world.events == Events{"failed"});
+}
+
   write.group = GroupId(1);
   write.hard_state = HardState{Term(term), std::nullopt};
   write.entries.push_back(

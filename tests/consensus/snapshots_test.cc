@@ -63,6 +63,8 @@ TEMPLATE_TEST_CASE("a member that was away longer than the log reaches back gets
   // It is a member as before: its log goes on, over a restart too.
   REQUIRE(world.Propose(leader, "last").ok());
   REQUIRE(IsLevel(world, away, leader));
+  // The state is one lane's: what else reads it there need not know of installs.
+  CHECK(back.machine().callers().first == back.machine().callers().second);
   world.Crash(away);
   world.Start(away, kNames);
   REQUIRE(IsLevel(world, away, leader));
