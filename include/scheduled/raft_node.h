@@ -167,8 +167,10 @@ class RaftNode {
   // Called on the completions lane, in order; must not block. Set before anything else is called.
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
 
-  // Frames of FrameClass::kApplication, to and from the peers' own applications. The handler is
-  // called on a transport thread and must not block.
+  // Frames to and from the peers' own applications; like all frames they may be lost, doubled and
+  // late, and those of more than 256 KiB take another way (FrameClass::kBulk), on which they may be
+  // overtaken. Nothing is sent, or heard, before this node belongs to a cluster, and nothing is
+  // heard from another one. The handler is called on transport threads and must not block.
   void OnApplicationFrame(std::function<void(const NodeId& from, std::string frame)> handler);
   void SendApplicationFrame(const NodeId& to, std::string frame);
 

@@ -18,7 +18,7 @@ namespace scheduled {
 // What a frame is for, so that no large one stands before a heartbeat.
 enum class FrameClass : uint8_t {
   kConsensus = 1,    // votes, heartbeats, reads, appends: at most 256 KiB a frame
-  kBulk = 2,         // snapshots
+  kBulk = 2,         // snapshots, and what of the application's is larger than 256 KiB
   kApplication = 3,  // session channels and forwarded requests
 };
 

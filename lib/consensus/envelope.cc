@@ -11,10 +11,27 @@ const std::string kNoCluster(kClusterIdBytes, '\0');
 
 bool IsKind(uint8_t value) {
   return value >= static_cast<uint8_t>(EnvelopeKind::kRaft) &&
-         value <= static_cast<uint8_t>(EnvelopeKind::kSnapshotProgress);
+         value <= static_cast<uint8_t>(EnvelopeKind::kApplication);
 }
 
 }  // namespace
+
+FrameClass ClassOf(EnvelopeKind kind, size_t content_bytes) {
+  switch (kind) {
+    case EnvelopeKind::kSnapshotOffer:
+    case EnvelopeKind::kSnapshotPiece:
+      return FrameClass::kBulk;
+    case EnvelopeKind::kApplication:
+      return content_bytes > kMaxUrgentBytes ? FrameClass::kBulk : FrameClass::kApplication;
+    case EnvelopeKind::kRaft:
+    case EnvelopeKind::kAskData:
+    case EnvelopeKind::kTellData:
+    case EnvelopeKind::kCutHint:
+    case EnvelopeKind::kSnapshotProgress:
+      return FrameClass::kConsensus;
+  }
+  return FrameClass::kConsensus;
+}
 
 void Seal(EnvelopeKind kind, std::string_view cluster_id, std::string* content) {
   SCHEDULED_ASSERT(cluster_id.empty() || cluster_id.size() == kClusterIdBytes,

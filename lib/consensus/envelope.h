@@ -1,5 +1,7 @@
 // What nodes put around and beside the messages of Raft in frames: the cluster that the
-// sender belongs to, and the few messages of the host itself. Pure functions.
+// sender belongs to, and the few messages of the host itself. Every frame has it, the application's
+// too: a transport's own check of the cluster passes a node that belongs to none yet, and the
+// connection outlives that. Pure functions.
 //
 // A frame is its content and a trailer of 17 bytes (behind it, so that a large content is not
 // moved):
@@ -12,8 +14,7 @@
 //                     storage/snapshot_container.h
 //                   kSnapshotPiece: a piece of the same
 //                   kSnapshotProgress: u64 snapshot id · u32 file · u64 offset · u8 1 to resume
-//
-// Offers and pieces come in frames of FrameClass::kBulk.
+//                   kApplication: the application's own
 //   cluster id      16 bytes; zeros: the sender belongs to none yet
 //   u8              kind
 #ifndef SCHEDULED_LIB_CONSENSUS_ENVELOPE_H_
@@ -25,6 +26,7 @@
 #include <string_view>
 
 #include "raft/configuration.h"
+#include "scheduled/transport.h"
 #include "scheduled/types.h"
 #include "storage/snapshot_container.h"
 
@@ -43,10 +45,13 @@ enum class EnvelopeKind : uint8_t {
   kSnapshotOffer = 5,
   kSnapshotPiece = 6,
   kSnapshotProgress = 7,
+  kApplication = 8,
 };
-inline bool IsBulk(EnvelopeKind kind) {
-  return kind == EnvelopeKind::kSnapshotOffer || kind == EnvelopeKind::kSnapshotPiece;
-}
+
+// No larger content stands before a heartbeat on the stream that they share.
+inline constexpr size_t kMaxUrgentBytes = size_t{256} << 10;
+// The class that a content travels in, and is taken from.
+FrameClass ClassOf(EnvelopeKind kind, size_t content_bytes);
 
 // `cluster_id` has 16 bytes or none.
 void Seal(EnvelopeKind kind, std::string_view cluster_id, std::string* content);

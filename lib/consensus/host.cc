@@ -266,13 +266,24 @@ void Host::OnApplicationFrame(ApplicationHandler handler) {
 
 void Host::SendApplicationFrame(const NodeId& to, std::string frame) {
   if (parts_.transport == nullptr) return;
-  parts_.transport->Send(to, FrameClass::kApplication, std::move(frame));
+  std::string cluster_id;
+  {
+    std::lock_guard lock(state_mutex_);
+    cluster_id = cluster_id_;
+  }
+  if (cluster_id.empty()) return;  // nobody listens to a node that belongs nowhere
+  const FrameClass frame_class = ClassOf(EnvelopeKind::kApplication, frame.size());
+  Seal(EnvelopeKind::kApplication, cluster_id, &frame);
+  parts_.transport->Send(to, frame_class, std::move(frame));
 }
 
 // On a thread of the transport: decoding and its checksums are no work for the raft lane.
 void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame) {
   if (failed_) return;
-  if (frame_class == FrameClass::kApplication) {
+  std::optional<Opened> opened = Unseal(&frame);
+  if (!opened || ClassOf(opened->kind, frame.size()) != frame_class) return;
+  if (!BelongsHere(from, *opened)) return;
+  if (opened->kind == EnvelopeKind::kApplication) {
     std::shared_ptr<const ApplicationHandler> handler;
     {
       std::lock_guard lock(state_mutex_);
@@ -281,9 +292,6 @@ void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame
     if (handler != nullptr && *handler) (*handler)(from, std::move(frame));
     return;
   }
-  std::optional<Opened> opened = Unseal(&frame);
-  if (!opened || IsBulk(opened->kind) != (frame_class == FrameClass::kBulk)) return;
-  if (!BelongsHere(from, *opened)) return;
   if (opened->kind == EnvelopeKind::kSnapshotPiece) {
     if (!DecodePiece(frame).ok()) {
       Probe("consensus.malformed-piece");
@@ -324,7 +332,8 @@ void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame
   });
 }
 
-// A node without a cluster belongs to the one that a peer of its own list speaks for.
+// A node without a cluster belongs to the one that a peer of its own list speaks for; until it has
+// heard so from the log's own frames, it has no application.
 bool Host::BelongsHere(const NodeId& from, const Opened& opened) {
   if (opened.kind == EnvelopeKind::kAskData || opened.kind == EnvelopeKind::kTellData) return true;
   if (opened.cluster_id.empty()) return false;
@@ -332,7 +341,7 @@ bool Host::BelongsHere(const NodeId& from, const Opened& opened) {
   {
     std::lock_guard lock(state_mutex_);
     if (cluster_id_.empty()) {
-      if (!options_.peers.contains(from)) return false;
+      if (opened.kind == EnvelopeKind::kApplication || !options_.peers.contains(from)) return false;
       cluster_id_ = opened.cluster_id;
       adopted = cluster_id_;
     } else if (cluster_id_ != opened.cluster_id) {

@@ -1,5 +1,6 @@
 // Groups of three: founding, replication, elections, leases, hand-over, and what is told when the
 // outcome is not known.
+#include "consensus/envelope.h"
 #include "consensus/world.h"
 
 namespace scheduled::testing {
@@ -246,6 +247,36 @@ TEMPLATE_TEST_CASE("application frames reach the peer's application", "", Thread
   world.node("a")->SendApplicationFrame(NodeId("b"), "hello");
   REQUIRE(world.Until([&] { return !world.node("b").frames().empty(); }));
   CHECK(world.node("b").frames()[0] == "a:hello");
+  // Too large to stand before a heartbeat: it takes another way.
+  const std::string large(3 << 20, 'x');
+  world.node("a")->SendApplicationFrame(NodeId("b"), large);
+  REQUIRE(world.Until([&] { return world.node("b").frames().size() == 2; }));
+  CHECK(world.node("b").frames()[1] == "a:" + large);
+}
+
+TEST_CASE("application frames of another cluster, and of none, are not heard") {
+  VirtualWorld world;
+  StartGroup(world);
+  const auto send = [&](std::string_view cluster, std::string frame) {
+    Seal(EnvelopeKind::kApplication, cluster, &frame);
+    world.Inject("a", "b", FrameClass::kApplication, std::move(frame));
+  };
+  world.Inject("a", "b", FrameClass::kApplication, "bare, and longer than an envelope");
+  send("", "of no cluster");
+  send(std::string(kClusterIdBytes, 'x'), "of another");
+  CHECK(world.node("b").frames().empty());
+  send(world.node("b").cluster_id(), "of its own");
+  CHECK(world.node("b").frames() == std::vector<std::string>{"a:of its own"});
+
+  // Nor does a node take one for the word of its cluster, while it belongs to none.
+  VirtualWorld empty;
+  empty.Start("b", kNames);
+  std::string frame = "too soon";
+  Seal(EnvelopeKind::kApplication, std::string(kClusterIdBytes, 'x'), &frame);
+  empty.Inject("a", "b", FrameClass::kApplication, std::move(frame));
+  empty.loop().RunUntil(empty.loop().now() + absl::Seconds(1));
+  CHECK(empty.node("b").frames().empty());
+  CHECK(empty.node("b").cluster_id().empty());
 }
 
 TEMPLATE_TEST_CASE("a member that is down holds the log, and catches up from it", "", ThreadWorld,

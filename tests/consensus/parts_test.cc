@@ -147,6 +147,16 @@ TEST_CASE("an envelope carries kind and cluster, and gives the content back") {
   CHECK_FALSE(Unseal(&unknown).has_value());
 }
 
+TEST_CASE("nothing large travels where heartbeats do") {
+  CHECK(ClassOf(EnvelopeKind::kRaft, raft::kMaxFrameBytes) == FrameClass::kConsensus);
+  CHECK(ClassOf(EnvelopeKind::kSnapshotProgress, 20) == FrameClass::kConsensus);
+  CHECK(ClassOf(EnvelopeKind::kSnapshotOffer, 100) == FrameClass::kBulk);
+  CHECK(ClassOf(EnvelopeKind::kSnapshotPiece, 1 << 20) == FrameClass::kBulk);
+  CHECK(ClassOf(EnvelopeKind::kApplication, 0) == FrameClass::kApplication);
+  CHECK(ClassOf(EnvelopeKind::kApplication, kMaxUrgentBytes) == FrameClass::kApplication);
+  CHECK(ClassOf(EnvelopeKind::kApplication, kMaxUrgentBytes + 1) == FrameClass::kBulk);
+}
+
 TEST_CASE("the host's own messages decode to what was encoded, and to nothing else") {
   CHECK(DecodeAskData(EncodeAskData(raft::DiskId(7))) == raft::DiskId(7));
   const auto answer = DecodeTellData(EncodeTellData({raft::DiskId(9), true}));

@@ -412,6 +412,11 @@ class VirtualWorld : public World {
       }
     }
   }
+  // A frame as if `from` had sent it, sealed or not.
+  void Inject(const std::string& from, const std::string& to, FrameClass frame_class,
+              std::string frame) {
+    network_.endpoints.at(NodeId(to)).receiver(NodeId(from), frame_class, std::move(frame));
+  }
   VirtualLoop& loop() { return loop_; }
 
  protected:

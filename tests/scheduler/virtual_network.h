@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/virtual_runtime.h"
+#include "consensus/envelope.h"
 #include "scheduled/transport.h"
 
 namespace scheduled::test {
@@ -75,7 +76,8 @@ class VirtualNetwork {
     if (cut_.contains({from, to})) return;
     if (frame_class == FrameClass::kApplication) {
       sent_.emplace_back(std::pair(from, to), frame);
-      if (drop_application_ && drop_application_(from, to, frame)) return;
+      std::string content = frame;
+      if (drop_application_ && Unseal(&content) && drop_application_(from, to, content)) return;
     }
     Deliver(from, to, frame_class, std::move(frame));
   }
