@@ -119,11 +119,6 @@ void Snapshots::OnProgress(const NodeId& from, const SnapshotProgress& progress)
   if (!sending->out->Progressed(now(), progress.place, progress.resume)) {
     Probe("consensus.snapshot-odd-progress");
   }
-  if (reply.index != sending->hold) {
-    Probe("consensus.snapshot-odd-reply");
-    FailSending(from, sending->id, "the peer speaks of another position");
-    return;
-  }
 }
 
 void Snapshots::OnReply(const NodeId& from, const raft::SnapshotReply& reply) {
@@ -131,6 +126,11 @@ void Snapshots::OnReply(const NodeId& from, const raft::SnapshotReply& reply) {
   if (sending == nullptr || !sending->out) return;  // not offered, or ended
   if (!reply.installed) {
     FailSending(from, sending->id, "the peer could not use it, or did not need it any more");
+    return;
+  }
+  if (reply.index != sending->hold) {
+    Probe("consensus.snapshot-odd-reply");
+    FailSending(from, sending->id, "the peer speaks of another position");
     return;
   }
   ++counts_.sent;

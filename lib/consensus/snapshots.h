@@ -78,8 +78,8 @@ class Snapshots {
   // The core's wish. `applied` is what this node has applied by now at least.
   void Send(const NodeId& peer, LogIndex applied);
   void OnProgress(const NodeId& from, const SnapshotProgress& progress);
-  void OnReply(const NodeId& from, const raft::SnapshotReply& reply);
   // As the core has let it through.
+  void OnReply(const NodeId& from, const raft::SnapshotReply& reply);
   // The leadership has ended, or the node.
   void StopSending();
   // Ends what waits too long or holds too much. Then: nothing behind this index may be cut.

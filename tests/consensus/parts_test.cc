@@ -169,16 +169,6 @@ TEST_CASE("the host's own messages decode to what was encoded, and to nothing el
   CHECK_FALSE(DecodeCutHint(std::string(9, 'x')).has_value());
 }
 
-// --- The ledger ---------------------------------------------------------------------------------
-
-raft::Configuration Voters(const std::vector<std::string>& names) {
-  raft::Configuration configuration;
-  for (const std::string& name : names) configuration.voters.push_back({NodeId(name), "", {}});
-  return configuration;
-}
-
-LogWrite Entry(uint64_t index, uint64_t term, const raft::Configuration* configuration) {
-  LogWrite write;
 // --- The flusher --------------------------------------------------------------------------------
 
 // A state that is flushed once it is let, and counts.
@@ -283,6 +273,16 @@ TEST_CASE("a copy is made behind a flush of its own, and not during an install")
   CHECK(world.events == Events{"failed"});
 }
 
+// --- The ledger ---------------------------------------------------------------------------------
+
+raft::Configuration Voters(const std::vector<std::string>& names) {
+  raft::Configuration configuration;
+  for (const std::string& name : names) configuration.voters.push_back({NodeId(name), "", {}});
+  return configuration;
+}
+
+LogWrite Entry(uint64_t index, uint64_t term, const raft::Configuration* configuration) {
+  LogWrite write;
   write.group = GroupId(1);
   write.hard_state = HardState{Term(term), std::nullopt};
   write.entries.push_back(
