@@ -53,7 +53,8 @@ struct RaftOptions {
   // max_entry_bytes: this is the memory that a burst may take.
   size_t max_unapplied_bytes = 64 << 20;
   // Log that cannot be cut because a member lacks it; beyond it Propose answers kResourceExhausted
-  // until that member is back. At least max_unapplied_bytes: this is the disk that it may take.
+  // to commands of ProposalClass::kClient until that member is back, and to all others beyond twice
+  // as much: that is the disk that it may take. At least max_unapplied_bytes.
   uint64_t max_log_bytes = uint64_t{2} << 30;
   // A log that is longer is cut to its tail, whoever lags behind it: they get a snapshot. More
   // costs disk and spares snapshots. In bytes, and if set, in entries (an eighth of which stays).
@@ -88,7 +89,14 @@ struct RoleChange {
   NodeId leader;  // empty: none known
 };
 
+// What a command is to its application, for when the log has grown too long to take all.
+enum class ProposalClass : uint8_t {
+  kClient = 1,    // brought in from outside: whoever sent it can wait
+  kInternal = 2,  // goes on with what was brought in before
+};
+
 struct ProposeOptions {
+  ProposalClass proposal_class = ProposalClass::kClient;
   // In an entry of its own, which is the only one in its call of Apply: for a command that needs to
   // see all that was applied before it as committed, and nothing of what comes after.
   bool alone = false;
@@ -129,7 +137,7 @@ class RaftNode {
   // are packed into one entry, in the order of the calls.
   //   kUnavailable: not applied, and never will be: this node does not lead (the message names who
   //   does), the leadership moved, or the node has stopped. kResourceExhausted: not applied: too
-  //   much is under way, or the log is full. kInvalidArgument: larger than an entry may be.
+  //   much is under way, or the log is too long. kInvalidArgument: larger than an entry may be.
   //   kUnknown: the leadership was lost, or the node stopped, after it was sent: may be applied,
   //   now or later.
   // Completions run on the completions lane.

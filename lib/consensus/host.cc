@@ -18,6 +18,9 @@ constexpr size_t kPackedOverheadBytes = kPackedHeaderBytes + kPackedCommandBytes
 // Of reads, and of messages of peers, that the raft lane has not taken yet.
 constexpr size_t kMaxWaiting = 65536;
 constexpr size_t kMaxWaitingPieces = 16;
+// Of max_log_bytes: how long the log may grow by commands of ProposalClass::kInternal. Changes of
+// members have no such bound: they are few, and what brings a member back or does without it.
+constexpr uint64_t kInternalLogShare = 2;
 
 raft::Options CoreOptions(const RaftOptions& options, const RaftParts& parts) {
   raft::Options core;
@@ -199,7 +202,7 @@ void Host::Refuse(std::vector<PackedProposal> proposals, const absl::Status& why
   });
 }
 
-absl::Status Host::LimitsAllow(size_t command_bytes) const {
+absl::Status Host::LimitsAllow(size_t command_bytes, ProposalClass proposal_class) const {
   if (command_bytes + kPackedOverheadBytes > options_.max_entry_bytes) {
     return Sentence(absl::StatusCode::kInvalidArgument,
                     fmt::format("a command of {} bytes is larger than an entry may be, {} bytes",
@@ -208,7 +211,8 @@ absl::Status Host::LimitsAllow(size_t command_bytes) const {
   if (unapplied_bytes_ + CommandWeight(command_bytes) > options_.max_unapplied_bytes) {
     return absl::ResourceExhaustedError("too much is proposed and not applied yet");
   }
-  if (log_full_) {
+  const bool is_client = proposal_class == ProposalClass::kClient;
+  if (log_bytes_ > options_.max_log_bytes * (is_client ? 1 : kInternalLogShare)) {
     return absl::ResourceExhaustedError(
         "the log has reached its limit and cannot be cut: a member is down or far behind");
   }
@@ -217,7 +221,7 @@ absl::Status Host::LimitsAllow(size_t command_bytes) const {
 
 void Host::Propose(std::string command, ProposeDone done, ProposeOptions options) {
   const size_t bytes = command.size();
-  absl::Status status = LimitsAllow(bytes);
+  absl::Status status = LimitsAllow(bytes, options.proposal_class);
   if (status.ok()) {
     unapplied_bytes_ += CommandWeight(bytes);
     status = proposals_.Push(command, done, options);

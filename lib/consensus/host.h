@@ -135,7 +135,7 @@ class Host {
   }
   void Receive(const NodeId& from, FrameClass frame_class, std::string frame);
   bool BelongsHere(const NodeId& from, const Opened& opened);
-  absl::Status LimitsAllow(size_t command_bytes) const;
+  absl::Status LimitsAllow(size_t command_bytes, ProposalClass proposal_class) const;
   void Refuse(std::vector<PackedProposal> proposals, const absl::Status& why);
   void Complete(Completion<absl::Status> done, absl::Status outcome);
   void Complete(Inbox& inbox, const absl::Status& why);
@@ -201,7 +201,6 @@ class Host {
   std::atomic<bool> failed_{false};
   std::atomic<int64_t> lease_until_{INT64_MIN};  // of MonoTime; never in the future once failed_
   std::atomic<size_t> unapplied_bytes_{0};       // of commands that callers wait for
-  std::atomic<bool> log_full_{false};
   ProposalQueue proposals_;
   std::mutex inbox_mutex_;
   Inbox inbox_;  // guarded by inbox_mutex_

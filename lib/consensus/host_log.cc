@@ -60,7 +60,6 @@ LogIndex Host::CompactionPoint(const raft::Status& core) {
 
 void Host::MaybeCut(MonoTime now) {
   log_bytes_ = sizes_.total();
-  log_full_ = sizes_.total() > options_.max_log_bytes;
   const bool due = taken_.flushed != LogIndex() || now >= cut_checked_ + kCutInterval;
   if (!due || configuration_.empty() || snapshots_.is_installing()) return;
   cut_checked_ = now;

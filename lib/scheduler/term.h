@@ -44,6 +44,10 @@ struct TermParts {
   std::function<void()> on_drain_progress;  // a drained leader has less to wait for
 };
 
+// Only what comes from outside waits where the log has grown too long: what was acknowledged before
+// still becomes due, runs, ends and is forgotten in time.
+ProposalClass ClassOf(const pb::Command& command);
+
 class TermContext {
  public:
   TermContext(Term term, TermParts parts)
@@ -71,8 +75,9 @@ class TermContext {
   };
   using OnOutcome = absl::AnyInvocable<void(Outcome) &&>;
 
-  // Stamps and proposes; the command stays the caller's. `done` runs on the dispatch lane whether
-  // the term has ended or not: guard it where it touches the leader's state.
+  // Stamps and proposes, in the command's own class; the command stays the caller's. `done` runs on
+  // the dispatch lane whether the term has ended or not: guard it where it touches the leader's
+  // state.
   void Propose(pb::Command* command, OnOutcome done, ProposeOptions how = {}) const;
 
   // Work for the tables' lanes that ends on the dispatch lane, if the term still goes on:

@@ -60,6 +60,11 @@ Condition Judge(const ClusterStatus& cluster, const Counts& counts, const Statis
     return {"degraded", "more than 90 % of max_jobs are in use"};
   }
   constexpr uint64_t kLogRefusal = uint64_t{2} << 30;
+  if (cluster.log_bytes > 2 * kLogRefusal) {
+    return {"degraded",
+            "the log has reached 4 GiB because a member is away; writes are refused and due jobs "
+            "wait until it is back"};
+  }
   if (cluster.log_bytes > kLogRefusal) {
     return {
         "degraded",
