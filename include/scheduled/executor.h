@@ -14,6 +14,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "scheduled/job.h"
 #include "scheduled/types.h"
@@ -97,8 +98,8 @@ class RunContext {
   // Moves the deadline. kInvalidArgument: `more` is not positive. kFailedPrecondition: the run was
   // cancelled, or nothing keeps its time.
   absl::Status Extend(absl::Duration more) const;
-  // `deadline` and what it was extended by. Where the wall clock is set meanwhile, the run's time is
-  // up by the monotonic clock all the same.
+  // `deadline` and what it was extended by. Where the wall clock is set meanwhile, the run's time
+  // is up by the monotonic clock all the same.
   absl::Time CurrentDeadline() const;
   // Calls `callback` once when the run is cancelled, at once if it already is; from any thread. At
   // most one callback a run.
@@ -119,9 +120,9 @@ class Executor {
   // Runs taken at once on this node; the leader sends no more. Read often; must be cheap. 1 to
   // 4,096.
   virtual int capacity() const { return 64; }
-  // The scheduler drains: no Run follows. Return once all taken runs are done or `deadline` (wall
-  // time) has passed. The default does not wait.
-  virtual void Drain(absl::Time deadline) { (void)deadline; }
+  // The scheduler drains: no Run follows. Return once all taken runs are done or `patience`, real
+  // time, is over. The default does not wait.
+  virtual void Drain(absl::Duration patience) { (void)patience; }
 };
 
 struct CallbackOptions {
@@ -138,9 +139,10 @@ struct CallbackOptions {
 // A callback may return an absl::Status or a whole RunResult. What it throws is caught, and fails
 // the attempt (kInternal). A run that was cancelled while it was queued is not called (kCancelled,
 // uncounted). The destructor waits for the callbacks that run, and answers the queued runs with
-// "not now".
-std::unique_ptr<Executor> CallbackExecutor(std::function<RunResult(const RunContext&)> callback,
-                                           CallbackOptions options = {});
+// "not now". kInvalidArgument: the callback is empty, or an option is out of its bounds; Register
+// says so in its turn.
+absl::StatusOr<std::unique_ptr<Executor>> CallbackExecutor(
+    std::function<RunResult(const RunContext&)> callback, CallbackOptions options = {});
 
 }  // namespace scheduled
 

@@ -168,12 +168,14 @@ class Scheduler {
   // Makes an executor known under a name of 1 to 128 letters, digits, '.', '_', '-' or ':'; once a
   // name, best right after Open. Runs for a name that no node knows wait, they do not fail. The
   // scheduler drains the executor and destroys it when it closes itself: what its callbacks use has
-  // to live longer. "noop" is always there; kAlreadyExists: so is this one.
-  absl::Status Register(std::string_view name, std::unique_ptr<Executor> executor);
+  // to live longer. "noop" is always there; kAlreadyExists: so is this one. An executor that could
+  // not be made is refused with what stood in its way; kInvalidArgument: it is null, or the name.
+  absl::Status Register(std::string_view name, absl::StatusOr<std::unique_ptr<Executor>> executor);
 
   // Returns when the job is durable on a majority. kAlreadyExists: the id or idempotency key stands
-  // for other content; with the same content the existing job is returned. kResourceExhausted: the
-  // limit of jobs is reached, or too much is under way (StatusReason tells them apart, reason.h).
+  // for other content; with the same content the existing job is returned, and one that has been
+  // deleted since then, as it was made. kResourceExhausted: the limit of jobs is reached, or too
+  // much is under way (StatusReason tells them apart, reason.h).
   absl::StatusOr<JobInfo> Schedule(Job job);
   void Schedule(Job job, Completion<absl::StatusOr<JobInfo>> done);
   // All or nothing; answers in order. Ids and idempotency keys in one batch are distinct, or equal

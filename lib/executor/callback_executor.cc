@@ -3,20 +3,18 @@
 #include "executor/callback_executor.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
+#include "executor/executor_rules.h"
 
 namespace scheduled {
 namespace {
 
 // What a caller that sends too much is told to wait; it only happens if capacity is disregarded.
 constexpr absl::Duration kFullWait = absl::Milliseconds(100);
-// The leader sends no more than this to a node, whatever an executor offers.
-constexpr int kMaxCapacity = 4096;
 
 RunResult CancelledUnstarted() {
   RunResult result(absl::CancelledError("cancelled before it started"));
@@ -70,14 +68,9 @@ void CallbackPool::Run(std::shared_ptr<const RunContext> run, Done done) {
   done(RunResult::Snooze(kFullWait, "the executor is full"));
 }
 
-void CallbackPool::Drain(absl::Time deadline) {
+void CallbackPool::Drain(absl::Duration patience) {
   std::unique_lock lock(mutex_);
-  const auto quiet = [this] { return unanswered_ == 0; };
-  if (deadline == absl::InfiniteFuture()) return quiet_.wait(lock, quiet);
-  // By a steady clock from here on: a step of the wall clock neither ends nor prolongs a drain.
-  const absl::Duration left =
-      std::clamp(deadline - absl::Now(), absl::ZeroDuration(), absl::Hours(24));
-  quiet_.wait_for(lock, absl::ToChronoNanoseconds(left), quiet);
+  AwaitQuiet(quiet_, lock, patience, [this] { return unanswered_ == 0; });
 }
 
 void CallbackPool::Work() {
@@ -109,8 +102,16 @@ RunResult CallbackPool::Call(const RunContext& run) const {
   }
 }
 
-std::unique_ptr<Executor> CallbackExecutor(std::function<RunResult(const RunContext&)> callback,
-                                           CallbackOptions options) {
+absl::StatusOr<std::unique_ptr<Executor>> CallbackExecutor(
+    std::function<RunResult(const RunContext&)> callback, CallbackOptions options) {
+  if (!callback) return absl::InvalidArgumentError("callback is empty; there is nothing to call");
+  if (absl::Status valid = CheckWithin("threads", options.threads, 1, kMaxCapacity); !valid.ok()) {
+    return valid;
+  }
+  if (absl::Status valid = CheckWithin("capacity", options.capacity, 0, kMaxCapacity);
+      !valid.ok()) {
+    return valid;
+  }
   const int capacity = options.capacity == 0 ? options.threads : options.capacity;
   return std::make_unique<CallbackPool>(std::move(callback), std::min(options.threads, capacity),
                                         capacity);

@@ -23,13 +23,13 @@ class CallbackPool final : public Executor {
  public:
   using Callback = std::function<RunResult(const RunContext&)>;
 
-  // Preconditions: 1 <= threads <= capacity <= 4,096.
+  // Preconditions: a callback; 1 <= threads <= capacity <= kMaxCapacity.
   CallbackPool(Callback callback, int threads, int capacity);
   ~CallbackPool() override;
 
   void Run(std::shared_ptr<const RunContext> run, Done done) override;
   int capacity() const override { return capacity_; }
-  void Drain(absl::Time deadline) override;
+  void Drain(absl::Duration patience) override;
 
  private:
   struct Taken {

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "executor/executor_rules.h"
 #include "scheduled/executor.h"
 
 namespace scheduled {
@@ -12,7 +13,7 @@ namespace scheduled {
 class NoopExecutor final : public Executor {
  public:
   void Run(std::shared_ptr<const RunContext> run, Done done) override;
-  int capacity() const override { return 4096; }
+  int capacity() const override { return kMaxCapacity; }
 };
 
 }  // namespace scheduled

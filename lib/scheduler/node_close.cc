@@ -68,7 +68,7 @@ void Node::Close(absl::Duration patience) {
     RunOnDispatch([this] { worker_->HandBack(); });
     WaitFor(kHandBackPatience, drained);
   }
-  worker_->DrainExecutors(runtime_->clock().WallNow());
+  worker_->DrainExecutors();
   if (!options_.alone() && raft_->HasLease()) {
     auto handed_over = std::make_shared<std::atomic<bool>>(false);
     raft_->Transfer(std::nullopt, [this, handed_over](const absl::Status& status) {

@@ -259,8 +259,10 @@ absl::StatusOr<std::unique_ptr<Scheduler>> Scheduler::Open(Options options) {
 Scheduler::Scheduler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Scheduler::~Scheduler() = default;
 
-absl::Status Scheduler::Register(std::string_view name, std::unique_ptr<Executor> executor) {
-  return impl_->node().Register(name, std::move(executor));
+absl::Status Scheduler::Register(std::string_view name,
+                                 absl::StatusOr<std::unique_ptr<Executor>> executor) {
+  if (!executor.ok()) return executor.status();
+  return impl_->node().Register(name, *std::move(executor));
 }
 
 absl::StatusOr<JobInfo> Scheduler::Schedule(Job job) {

@@ -477,13 +477,13 @@ void Worker::HandBack() {
   SendFresh(std::move(fresh));
 }
 
-void Worker::DrainExecutors(absl::Time deadline) {
+void Worker::DrainExecutors() {
   std::vector<Executor*> executors;
   {
     std::lock_guard lock(executors_mutex_);
     for (const auto& [name, executor] : executors_) executors.push_back(executor.get());
   }
-  for (Executor* executor : executors) executor->Drain(deadline);
+  for (Executor* executor : executors) executor->Drain(absl::ZeroDuration());
 }
 
 void Worker::CheckInvariants() const {

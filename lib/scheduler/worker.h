@@ -90,8 +90,8 @@ class Worker {
   bool CanTake() const;
   size_t running() const { return runs_.size(); }
 
-  // Asks every executor to end within the time; blocks. Not on the dispatch lane.
-  void DrainExecutors(absl::Time deadline);
+  // Tells every executor that no run follows. Not on the dispatch lane.
+  void DrainExecutors();
 
   void CheckInvariants() const;
 

@@ -18,11 +18,19 @@ struct AssertionSeen : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+std::unique_ptr<Executor> Pool(std::function<RunResult(const RunContext&)> callback,
+                               CallbackOptions options = {}) {
+  absl::StatusOr<std::unique_ptr<Executor>> pool = CallbackExecutor(std::move(callback), options);
+  INFO(pool.status().ToString());
+  REQUIRE(pool.ok());
+  return *std::move(pool);
+}
+
 RunResult Snoozed() { return RunResult::Snooze(absl::Minutes(3), "later"); }
 
 TEST_CASE("a callback's status is the run's answer") {
   Answers answers;
-  auto executor = CallbackExecutor([](const RunContext& run) -> absl::Status {
+  auto executor = Pool([](const RunContext& run) -> absl::Status {
     if (run.attempt == 2) return absl::NotFoundError("no such customer");
     return absl::OkStatus();
   });
@@ -36,7 +44,7 @@ TEST_CASE("a callback's status is the run's answer") {
 
 TEST_CASE("a callback can answer not now") {
   Answers answers;
-  auto executor = CallbackExecutor([](const RunContext&) { return Snoozed(); });
+  auto executor = Pool([](const RunContext&) { return Snoozed(); });
   executor->Run(FakeRun().context, answers.For("run"));
   const RunResult result = answers.Of("run");
   CHECK(result.uncounted);
@@ -46,7 +54,7 @@ TEST_CASE("a callback can answer not now") {
 
 TEST_CASE("what a callback throws fails the attempt and nothing else") {
   Answers answers;
-  auto executor = CallbackExecutor([](const RunContext& run) -> RunResult {
+  auto executor = Pool([](const RunContext& run) -> RunResult {
     if (run.attempt == 1) throw std::runtime_error("boom");
     if (run.attempt == 2) throw 42;
     return absl::OkStatus();
@@ -67,7 +75,7 @@ TEST_CASE("as many callbacks run at once as there are threads, the others queue 
   Answers answers;
   std::mutex mutex;
   std::vector<int> order;
-  auto executor = CallbackExecutor(
+  auto executor = Pool(
       [&](const RunContext& run) -> RunResult {
         {
           std::lock_guard lock(mutex);
@@ -93,7 +101,7 @@ TEST_CASE("as many callbacks run at once as there are threads, the others queue 
 TEST_CASE("a run beyond the capacity is answered not now") {
   Gate gate;
   Answers answers;
-  auto executor = CallbackExecutor(
+  auto executor = Pool(
       [&](const RunContext&) -> RunResult {
         gate.Pass();
         return absl::OkStatus();
@@ -112,8 +120,8 @@ TEST_CASE("a run beyond the capacity is answered not now") {
 
 TEST_CASE("an answer may bring the next run, and there is room for it") {
   Answers answers;
-  std::unique_ptr<Executor> executor = CallbackExecutor(
-      [](const RunContext&) { return RunResult(); }, {.threads = 1, .capacity = 1});
+  std::unique_ptr<Executor> executor =
+      Pool([](const RunContext&) { return RunResult(); }, {.threads = 1, .capacity = 1});
   executor->Run(FakeRun().context,
                 Done([&](RunResult) { executor->Run(FakeRun().context, answers.For("next")); }));
   CHECK(answers.Of("next").status.ok());
@@ -122,7 +130,7 @@ TEST_CASE("an answer may bring the next run, and there is room for it") {
 TEST_CASE("a run that is cancelled while it is queued is not called") {
   Gate gate;
   Answers answers;
-  auto executor = CallbackExecutor(
+  auto executor = Pool(
       [&](const RunContext&) -> RunResult {
         gate.Pass();
         return absl::OkStatus();
@@ -143,7 +151,7 @@ TEST_CASE("a run that is cancelled while it is queued is not called") {
 TEST_CASE("a running callback sees that it is cancelled") {
   Answers answers;
   Gate gate;
-  auto executor = CallbackExecutor([&](const RunContext& run) -> absl::Status {
+  auto executor = Pool([&](const RunContext& run) -> absl::Status {
     gate.Pass();
     return run.cancelled() ? absl::CancelledError("gave up") : absl::OkStatus();
   });
@@ -155,28 +163,44 @@ TEST_CASE("a running callback sees that it is cancelled") {
   CHECK(answers.Of("run").status == absl::CancelledError("gave up"));
 }
 
-TEST_CASE("a drain returns when all is answered, or at its deadline") {
+TEST_CASE("options out of their bounds are refused by name, and so is nothing to call") {
+  const auto refusal = [](CallbackOptions options) {
+    const absl::Status status =
+        CallbackExecutor([](const RunContext&) { return RunResult(); }, options).status();
+    CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  CHECK(refusal({.threads = 0}) == "threads is 0; it needs to be 1 to 4096");
+  CHECK(refusal({.threads = 4097}) == "threads is 4097; it needs to be 1 to 4096");
+  CHECK(refusal({.capacity = -1}) == "capacity is -1; it needs to be 0 to 4096");
+  CHECK(refusal({.capacity = 5000}) == "capacity is 5000; it needs to be 0 to 4096");
+  CHECK(absl::IsInvalidArgument(CallbackExecutor(nullptr).status()));
+  CHECK(Pool([](const RunContext&) { return RunResult(); }, {.threads = 8, .capacity = 2})
+            ->capacity() == 2);
+}
+
+TEST_CASE("a drain returns when all is answered, or when its patience is over") {
   Gate gate;
   Answers answers;
-  auto executor = CallbackExecutor([&](const RunContext&) -> RunResult {
+  auto executor = Pool([&](const RunContext&) -> RunResult {
     gate.Pass();
     return absl::OkStatus();
   });
   executor->Run(FakeRun().context, answers.For("run"));
   REQUIRE(gate.AwaitArrivals(1));
-  executor->Drain(absl::Now() - absl::Seconds(1));
-  executor->Drain(absl::InfinitePast());
+  executor->Drain(absl::ZeroDuration());
+  executor->Drain(-absl::InfiniteDuration());
   CHECK(answers.count() == 0);
   gate.Open();
-  SECTION("bounded") { executor->Drain(absl::Now() + absl::Minutes(1)); }
-  SECTION("unbounded") { executor->Drain(absl::InfiniteFuture()); }
+  SECTION("bounded") { executor->Drain(absl::Minutes(1)); }
+  SECTION("unbounded") { executor->Drain(absl::InfiniteDuration()); }
   CHECK(answers.count() == 1);
 }
 
 TEST_CASE("the destructor waits for the callbacks that run and gives the queued runs back") {
   Gate gate;
   Answers answers;
-  auto executor = CallbackExecutor(
+  auto executor = Pool(
       [&](const RunContext&) -> RunResult {
         gate.Pass();
         return absl::OkStatus();
@@ -201,7 +225,7 @@ TEST_CASE("many threads hand over many runs, and each is answered once") {
   std::atomic<int> answered = 0;
   std::atomic<int> refused = 0;
   {
-    auto executor = CallbackExecutor(
+    auto executor = Pool(
         [&](const RunContext&) -> RunResult {
           ++called;
           return absl::OkStatus();
@@ -219,7 +243,7 @@ TEST_CASE("many threads hand over many runs, and each is answered once") {
       });
     }
     for (std::thread& caller : callers) caller.join();
-    executor->Drain(absl::InfiniteFuture());
+    executor->Drain(absl::InfiniteDuration());
   }
   CHECK(answered == kThreads * kRuns);
   CHECK(called + refused == kThreads * kRuns);

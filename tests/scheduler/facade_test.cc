@@ -188,6 +188,71 @@ TEST_CASE("the completion overloads say the same") {
                                          "trigger refused"});
 }
 
+TEST_CASE(
+    "the idempotency key of a deleted job is answered as its create was, alone or in a batch") {
+  auto clock = std::make_shared<ManualClock>(kBegin);
+  std::unique_ptr<Scheduler> scheduler = OpenManual(clock);
+  const auto keyed = [] { return Job::In(absl::Hours(1)).IdempotencyKey("k"); };
+  const absl::StatusOr<JobInfo> first = scheduler->Schedule(keyed());
+  REQUIRE(first.ok());
+  REQUIRE(scheduler->Delete(first->job.id).ok());
+  const auto check = [&](const absl::StatusOr<JobInfo>& again) {
+    INFO(again.status().ToString());
+    REQUIRE(again.ok());
+    CHECK(again->job.id == first->job.id);
+    CHECK(again->revision == first->revision);
+    CHECK(again->created_at == first->created_at);
+    CHECK(again->status == JobStatus::kPending);
+  };
+  const auto batch = [&] {
+    std::vector<Job> jobs;
+    jobs.push_back(keyed());
+    jobs.push_back(Job::In(absl::Hours(1)));
+    return jobs;
+  };
+  check(scheduler->Schedule(keyed()));
+  const absl::StatusOr<std::vector<JobInfo>> infos = scheduler->ScheduleBatch(batch());
+  REQUIRE(infos.ok());
+  check(infos->front());
+  int answers = 0;
+  scheduler->Schedule(keyed(), [&](absl::StatusOr<JobInfo> again) { check(again), ++answers; });
+  scheduler->ScheduleBatch(batch(), [&](absl::StatusOr<std::vector<JobInfo>> again) {
+    REQUIRE(again.ok());
+    check(again->front());
+    ++answers;
+  });
+  clock->Advance(absl::ZeroDuration());
+  CHECK(answers == 2);
+  CHECK(scheduler->counts().jobs == 2);
+  // Nor is a job that was made under its id since then taken for it.
+  clock->Advance(absl::Seconds(1));
+  REQUIRE(scheduler->Schedule(Job::In(absl::Hours(2)).Id(first->job.id.value)).ok());
+  check(scheduler->Schedule(keyed()));
+}
+
+TEST_CASE("after a barrier a stale read has what was acknowledged before") {
+  auto clock = std::make_shared<ManualClock>(kBegin);
+  std::unique_ptr<Scheduler> scheduler = OpenManual(clock);
+  REQUIRE(scheduler->Schedule(Job::In(absl::Hours(1)).Id("a")).ok());
+  CHECK(scheduler->Barrier().ok());
+  CHECK(scheduler->List({}, {})->jobs.size() == 1);
+  bool reached = false;
+  scheduler->Barrier([&](const absl::Status& status) { reached = status.ok(); });
+  CHECK_FALSE(reached);
+  clock->Advance(absl::ZeroDuration());
+  CHECK(reached);
+}
+
+TEST_CASE("an executor that could not be made is refused with what stood in its way") {
+  std::unique_ptr<Scheduler> scheduler = OpenManual(std::make_shared<ManualClock>(kBegin));
+  const auto callback = [](const RunContext&) { return absl::OkStatus(); };
+  const absl::Status refused =
+      scheduler->Register("work", CallbackExecutor(callback, {.threads = 0}));
+  CHECK(refused == absl::InvalidArgumentError("threads is 0; it needs to be 1 to 4096"));
+  CHECK(absl::IsInvalidArgument(scheduler->Register("work", nullptr)));
+  CHECK(scheduler->Register("work", CallbackExecutor(callback)).ok());
+}
+
 TEST_CASE("a batch is all or nothing, and is bounded") {
   auto clock = std::make_shared<ManualClock>(kBegin);
   std::unique_ptr<Scheduler> scheduler = OpenManual(clock);

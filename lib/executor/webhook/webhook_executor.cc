@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/assert.h"
+#include "executor/executor_rules.h"
 #include "executor/webhook/request.h"
 #include "executor/webhook/response.h"
 
@@ -72,13 +73,9 @@ void WebhookDelivery::Run(std::shared_ptr<const RunContext> run, Done done) {
   inbox_->Submit({std::move(run), std::move(done)});
 }
 
-void WebhookDelivery::Drain(absl::Time deadline) {
+void WebhookDelivery::Drain(absl::Duration patience) {
   std::unique_lock lock(mutex_);
-  const auto quiet = [this] { return unanswered_ == 0; };
-  if (deadline == absl::InfiniteFuture()) return quiet_.wait(lock, quiet);
-  const absl::Duration left =
-      std::clamp(deadline - clock_.WallNow(), absl::ZeroDuration(), absl::Hours(24));
-  quiet_.wait_for(lock, absl::ToChronoNanoseconds(left), quiet);
+  AwaitQuiet(quiet_, lock, patience, [this] { return unanswered_ == 0; });
 }
 
 void WebhookDelivery::Loop() {
@@ -229,26 +226,20 @@ void WebhookDelivery::AnswerTaken(Done done, RunResult result) {
 namespace scheduled {
 namespace {
 
-constexpr int kMaxCapacity = 4096;
-
-absl::Status OutOfBounds(absl::string_view field, int value, absl::string_view bound) {
-  return absl::InvalidArgumentError(absl::StrCat(field, ": ", value, " is not ", bound));
-}
-
 absl::Status Validate(const WebhookOptions& options) {
-  if (options.capacity < 1 || options.capacity > kMaxCapacity) {
-    return OutOfBounds("capacity", options.capacity, "within 1 to 4096");
-  }
-  if (options.connections_per_host < 1 || options.connections_per_host > kMaxCapacity) {
-    return OutOfBounds("connections_per_host", options.connections_per_host, "within 1 to 4096");
+  for (const absl::Status& status :
+       {CheckWithin("capacity", options.capacity, 1, kMaxCapacity),
+        CheckWithin("connections_per_host", options.connections_per_host, 1, kMaxCapacity)}) {
+    if (!status.ok()) return status;
   }
   if (options.breaker_failures < 0) {
-    return OutOfBounds("breaker_failures", options.breaker_failures, "0 or more");
+    return absl::InvalidArgumentError(
+        absl::StrCat("breaker_failures is ", options.breaker_failures, "; it cannot be negative"));
   }
   if (options.breaker_pause <= absl::ZeroDuration() || options.breaker_pause > absl::Hours(24)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("breaker_pause: ", absl::FormatDuration(options.breaker_pause),
-                     " is not more than 0 and at most 24h"));
+    return absl::InvalidArgumentError(absl::StrCat("breaker_pause is ",
+                                                   absl::FormatDuration(options.breaker_pause),
+                                                   "; it needs to be more than 0 and at most 24h"));
   }
   return absl::OkStatus();
 }

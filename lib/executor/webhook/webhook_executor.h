@@ -14,8 +14,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
-#include "absl/container/flat_hash_map.h"
 #include "base/system_clock.h"
 #include "executor/webhook/curl_engine.h"
 #include "executor/webhook/hosts.h"
@@ -33,7 +33,7 @@ class WebhookDelivery final : public Executor {
 
   void Run(std::shared_ptr<const RunContext> run, Done done) override;
   int capacity() const override { return capacity_; }
-  void Drain(absl::Time deadline) override;
+  void Drain(absl::Duration patience) override;
 
  private:
   struct Delivery {
@@ -69,7 +69,8 @@ class WebhookDelivery final : public Executor {
   CurlEngine engine_;
   Hosts hosts_;
   Hosts::Work work_;  // asked for by hosts_, not yet done; empty between two events
-  absl::flat_hash_map<DeliveryId, Delivery> deliveries_;
+  // By arrival, which is the order in which what is left is answered in the end.
+  absl::btree_map<DeliveryId, Delivery> deliveries_;
   // When to look whether the time of what is under way is up: it may have been extended since.
   absl::btree_set<std::pair<MonoTime, DeliveryId>> deadlines_;
   DeliveryId last_id_;

@@ -180,10 +180,10 @@ TEST_CASE("a drain waits for what is under way") {
   Answers answers;
   executor->Run(To(receiver.Url()).context, answers.For("run"));
   REQUIRE(receiver.AwaitRequests(1));
-  executor->Drain(absl::Now());
+  executor->Drain(absl::ZeroDuration());
   CHECK(answers.count() == 0);
   receiver.Release();
-  executor->Drain(absl::Now() + absl::Minutes(1));
+  executor->Drain(absl::Minutes(1));
   CHECK(answers.count() == 1);
 }
 
@@ -200,6 +200,21 @@ TEST_CASE("the destructor gives back what is under way and what waits") {
   CHECK(answers.Of("running").uncounted);
   CHECK(answers.Of("waiting").uncounted);
   CHECK(receiver.AwaitNoConnection());
+}
+
+TEST_CASE("what is left in the end is given back in the order in which it came") {
+  Receiver receiver;
+  receiver.Always({.hold = true});
+  auto executor = MakeExecutor({.connections_per_host = 2});
+  std::vector<int> order;
+  std::vector<int> expected;
+  for (int i = 0; i < 64; ++i) {
+    expected.push_back(i);
+    executor->Run(To(receiver.Url()).context, Done([&order, i](RunResult) { order.push_back(i); }));
+  }
+  REQUIRE(receiver.AwaitRequests(1));
+  executor.reset();
+  CHECK(order == expected);
 }
 
 TEST_CASE("many threads, many hosts, many runs: each is answered once") {
@@ -227,7 +242,7 @@ TEST_CASE("many threads, many hosts, many runs: each is answered once") {
     });
   }
   for (std::thread& caller : callers) caller.join();
-  executor->Drain(absl::InfiniteFuture());
+  executor->Drain(absl::InfiniteDuration());
   std::lock_guard lock(mutex);
   CHECK(answered == kThreads * kRuns);
   CHECK(ok >= kThreads * kRuns * 9 / 10);

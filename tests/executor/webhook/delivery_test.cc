@@ -312,11 +312,11 @@ TEST_CASE("options out of their bounds are refused by name") {
     CHECK(status.code() == absl::StatusCode::kInvalidArgument);
     return std::string(status.message());
   };
-  CHECK_THAT(refusal({.capacity = 0}), Contains("capacity: 0"));
+  CHECK_THAT(refusal({.capacity = 0}), Contains("capacity is 0"));
   CHECK_THAT(refusal({.capacity = 5000}), Contains("4096"));
-  CHECK_THAT(refusal({.connections_per_host = 0}), Contains("connections_per_host: 0"));
-  CHECK_THAT(refusal({.breaker_failures = -1}), Contains("breaker_failures: -1"));
-  CHECK_THAT(refusal({.breaker_pause = absl::ZeroDuration()}), Contains("breaker_pause: 0"));
+  CHECK_THAT(refusal({.connections_per_host = 0}), Contains("connections_per_host is 0"));
+  CHECK_THAT(refusal({.breaker_failures = -1}), Contains("breaker_failures is -1"));
+  CHECK_THAT(refusal({.breaker_pause = absl::ZeroDuration()}), Contains("breaker_pause is 0"));
   CHECK_THAT(refusal({.deny = {"10.0.0.0/40"}}), Contains("10.0.0.0/40"));
 }
 
