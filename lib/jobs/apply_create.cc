@@ -126,7 +126,10 @@ bool Creation::ResolveKey(const pb::CreateItem& item, Resolution* resolution, bo
   *found = true;
   resolution->kind = Resolution::Kind::kThere;
   const pb::JobRow* job = ctx_.ReadJob(row->job_id());
-  if (job != nullptr) {
+  const pb::ScheduleRow* schedule = ctx_.ReadSchedule(row->job_id());
+  // Another job may have been made under the id of one that was deleted.
+  const bool is_other = schedule != nullptr && schedule->birth() != row->revision();
+  if (job != nullptr && !is_other) {
     FillThere(row->job_id(), *job, resolution);
   } else {
     FillGone(*row, resolution);

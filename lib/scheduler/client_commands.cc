@@ -115,6 +115,7 @@ absl::Status ToStatus(const pb::Answer& answer) {
 JobInfo ToInfo(Job job, const pb::JobAnswer& answer) {
   JobInfo info;
   info.job = std::move(job);
+  info.job.id = JobId(answer.job_id());
   info.job.executor = std::string(jobs::EffectiveExecutor(info.job));
   info.job.webhook.secret.clear();
   info.job.webhook.bearer_token.clear();

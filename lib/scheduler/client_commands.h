@@ -31,7 +31,8 @@ absl::StatusOr<pb::Command> MakeVerb(JobVerb verb, const JobId& id, std::string_
 
 // A refusal as a status, with its reason.
 absl::Status ToStatus(const pb::Answer& answer);
-// A job that was created just now, as its creator reads it; secrets are left out.
+// A job as Apply has answered its create, for its creator to read: under the id that was found for
+// it, and without its secrets.
 JobInfo ToInfo(Job job, const pb::JobAnswer& answer);
 
 }  // namespace scheduled

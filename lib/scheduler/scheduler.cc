@@ -3,6 +3,7 @@
 // are thin waits; nothing is decided here.
 #include "scheduled/scheduler.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -40,6 +41,36 @@ absl::Status AfterWrite(const absl::Status& read) {
                                       "read: ",
                                       read.message())),
       "unknown_outcome");
+}
+
+// What Apply said of each job of a create.
+std::vector<JobInfo> ToInfos(std::vector<Job> jobs, const pb::Answer& answer) {
+  std::vector<JobInfo> infos;
+  infos.reserve(jobs.size());
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    infos.push_back(ToInfo(std::move(jobs[i]), answer.jobs(static_cast<int>(i))));
+  }
+  return infos;
+}
+
+bool AnyExisted(const pb::Answer& answer) {
+  return std::any_of(answer.jobs().begin(), answer.jobs().end(),
+                     [](const pb::JobAnswer& job) { return job.existed(); });
+}
+
+// Those that came before, as they stand now. One that has been deleted stays as Apply has answered
+// it: what was made once is not made again, and another job may have its id by now.
+absl::Status ReadExisting(const jobs::Queries& queries, const pb::Answer& answer,
+                          std::vector<JobInfo>* infos) {
+  for (int i = 0; i < answer.jobs_size(); ++i) {
+    if (!answer.jobs(i).existed()) continue;
+    JobInfo& answered = (*infos)[static_cast<size_t>(i)];
+    absl::StatusOr<JobInfo> info = queries.Get(answered.job.id.value);
+    if (absl::IsNotFound(info.status())) continue;
+    if (!info.ok()) return info.status();
+    if (info->created_at == answered.created_at) answered = *std::move(info);
+  }
+  return absl::OkStatus();
 }
 
 NodeOptions ToNodeOptions(const Options& options) {
@@ -288,21 +319,11 @@ absl::StatusOr<std::vector<JobInfo>> Scheduler::ScheduleBatch(std::vector<Job> j
   if (!command.ok()) return command.status();
   WriteResult result = impl_->Write(*std::move(command));
   if (!result.ok()) return result.status();
-  std::vector<JobInfo> infos;
-  infos.reserve(jobs.size());
-  bool caught_up = false;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    const pb::JobAnswer& answer = result->jobs(static_cast<int>(i));
-    if (!answer.existed()) {
-      infos.push_back(ToInfo(std::move(jobs[i]), answer));
-      continue;
-    }
-    absl::StatusOr<JobInfo> info = impl_->Get(
-        JobId(answer.job_id()),
-        std::exchange(caught_up, true) ? Consistency::kStale : Consistency::kLinearizable);
-    if (!info.ok()) return AfterWrite(info.status());
-    infos.push_back(*std::move(info));
-  }
+  std::vector<JobInfo> infos = ToInfos(std::move(jobs), *result);
+  if (!AnyExisted(*result)) return infos;
+  absl::Status read = impl_->Barrier();
+  if (read.ok()) read = ReadExisting(*impl_->node().queries(), *result, &infos);
+  if (!read.ok()) return AfterWrite(read);
   return infos;
 }
 
@@ -313,33 +334,22 @@ void Scheduler::ScheduleBatch(std::vector<Job> jobs,
   impl_->Write(*std::move(command), [this, jobs = std::move(jobs),
                                      done = std::move(done)](WriteResult result) mutable {
     if (!result.ok()) return std::move(done)(result.status());
-    auto infos = std::make_shared<std::vector<JobInfo>>();
-    bool existed = false;
-    for (size_t i = 0; i < jobs.size(); ++i) {
-      existed |= result->jobs(static_cast<int>(i)).existed();
-      infos->push_back(ToInfo(std::move(jobs[i]), result->jobs(static_cast<int>(i))));
-    }
-    if (!existed) return std::move(done)(std::move(*infos));
-    // Some came before: those are read as they stand now.
+    std::vector<JobInfo> infos = ToInfos(std::move(jobs), *result);
+    if (!AnyExisted(*result)) return std::move(done)(std::move(infos));
     Node& node = impl_->node();
-    node.Barrier(ReplyTo::kHost, [this, infos, answer = *std::move(result),
+    node.Barrier(ReplyTo::kHost, [&node, infos = std::move(infos), answer = *std::move(result),
                                   done = std::move(done)](absl::Status reached) mutable {
       if (!reached.ok()) return std::move(done)(AfterWrite(reached));
-      impl_->node().OnReadLane(
-          [this, infos, answer = std::move(answer), done = std::move(done)]() mutable {
-            absl::Status read;
-            for (int i = 0; i < answer.jobs_size() && read.ok(); ++i) {
-              if (!answer.jobs(i).existed()) continue;
-              absl::StatusOr<JobInfo> info = impl_->node().queries()->Get(answer.jobs(i).job_id());
-              read = info.status();
-              if (info.ok()) (*infos)[static_cast<size_t>(i)] = *std::move(info);
-            }
-            impl_->node().OnCompletionsLane(
-                [infos, read = std::move(read), done = std::move(done)]() mutable {
-                  if (!read.ok()) return std::move(done)(AfterWrite(read));
-                  std::move(done)(std::move(*infos));
-                });
-          });
+      node.OnReadLane([&node, infos = std::move(infos), answer = std::move(answer),
+                       done = std::move(done)]() mutable {
+        absl::StatusOr<std::vector<JobInfo>> outcome = std::move(infos);
+        if (absl::Status read = ReadExisting(*node.queries(), answer, &*outcome); !read.ok()) {
+          outcome = AfterWrite(read);
+        }
+        node.OnCompletionsLane([outcome = std::move(outcome), done = std::move(done)]() mutable {
+          std::move(done)(std::move(outcome));
+        });
+      });
     });
   });
 }

@@ -129,6 +129,14 @@ TEST_CASE("an idempotency key stands for one job until it expires") {
     REQUIRE(again.jobs(0).existed());
     REQUIRE(world.Counters().jobs() == 0);
   }
+  SECTION("a job that has the id of a deleted one is not mistaken for it") {
+    world.Delete("a");
+    const pb::Answer other = world.Create("a", {.content = "y"});
+    const pb::Answer again = world.Create("b", {.content = "x", .idempotency_key = "k"});
+    REQUIRE(again.jobs(0).existed());
+    REQUIRE(again.jobs(0).revision() == first.jobs(0).revision());
+    REQUIRE(again.jobs(0).revision() != other.jobs(0).revision());
+  }
   SECTION("an expired one is free, swept or not") {
     world.Advance(int64_t{25} * 3600 * kSecond);
     REQUIRE(world.Create("b", {.content = "y", .idempotency_key = "k"}).jobs(0).job_id() == "b");
