@@ -187,6 +187,11 @@ class Scheduler {
                               Consistency consistency = Consistency::kLinearizable) const;
   void Get(const JobId& id, Consistency consistency,
            Completion<absl::StatusOr<JobInfo>> done) const;
+  // Completes once this node's own tables have every write that was acknowledged before the call,
+  // so that what is read from then on with kStale has them too: a linearizable read that holds no
+  // thread while it waits for a leader. kUnavailable: there was none to ask for 10 s.
+  absl::Status Barrier() const;
+  void Barrier(Completion<absl::Status> done) const;
   // In the order of their ids, or with a status in that of its index; a page may hold less than its
   // limit, even nothing, and go on. Stale unless asked for more, since a list is old when it is
   // read. kInvalidArgument: the filter, the limit, or a token of another filter.

@@ -363,6 +363,12 @@ void Scheduler::Get(const JobId& id, Consistency consistency,
   impl_->Get(id, consistency, std::move(done));
 }
 
+absl::Status Scheduler::Barrier() const { return impl_->Barrier(); }
+
+void Scheduler::Barrier(Completion<absl::Status> done) const {
+  impl_->node().Barrier(ReplyTo::kHost, std::move(done));
+}
+
 absl::StatusOr<JobPage> Scheduler::List(const JobFilter& filter, const PageToken& page,
                                         Consistency consistency) const {
   return impl_->Read<JobPage>(

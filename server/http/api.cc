@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -127,20 +128,44 @@ HttpResponse StatusResponse(const absl::Status& status) {
   return response;
 }
 
+// Threads for what reads many rows. Shared with completions of the scheduler, which may come when
+// the Api is gone.
+class Readers {
+ public:
+  // What comes after Stop is dropped.
+  void Post(absl::AnyInvocable<void()> work) {
+    std::lock_guard lock(mutex_);
+    if (!stopped_) boost::asio::post(threads_, std::move(work));
+  }
+  // Returns once all that was posted is done.
+  void Stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    threads_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  bool stopped_ = false;
+  boost::asio::thread_pool threads_{kReaderThreads};
+};
+
 class Api::Impl {
  public:
   Impl(Scheduler* scheduler, ApiOptions options) : options_(std::move(options)) {
     context_.scheduler = scheduler;
     context_.options = &options_;
-    context_.in_background = [this](absl::AnyInvocable<void()> work) {
-      boost::asio::post(readers_, std::move(work));
+    context_.in_background = [readers = readers_](absl::AnyInvocable<void()> work) {
+      readers->Post(std::move(work));
     };
     context_.draining = [this] { return draining_.load(); };
     for (auto routes : {JobRoutes(), ClusterRoutes(), CronRoutes()}) {
       for (Route& route : routes) routes_.push_back(std::move(route));
     }
   }
-  ~Impl() { readers_.join(); }
+  ~Impl() { readers_->Stop(); }
 
   void Handle(HttpRequest request, Reply reply) {
     const bool cross_origin = !request.origin.empty() && !IsOwnOrigin(request);
@@ -164,7 +189,7 @@ class Api::Impl {
   }
 
   void SetDraining() { draining_ = true; }
-  void Stop() { readers_.join(); }
+  void Stop() { readers_->Stop(); }
 
  private:
   static bool IsOwnOrigin(const HttpRequest& request) {
@@ -225,7 +250,7 @@ class Api::Impl {
   ApiContext context_;
   std::vector<Route> routes_;
   std::atomic<bool> draining_{false};
-  boost::asio::thread_pool readers_{kReaderThreads};
+  const std::shared_ptr<Readers> readers_ = std::make_shared<Readers>();
 };
 
 Api::Api(Scheduler* scheduler, ApiOptions options)

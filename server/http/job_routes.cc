@@ -123,6 +123,20 @@ absl::StatusOr<Consistency> ReadConsistency(const Call& call) {
   return absl::InvalidArgumentError("consistency is neither \"linearizable\" nor \"stale\"");
 }
 
+// Answers with what `read` finds in this node's own tables, once they are as new as is asked for.
+// No thread waits for that: without a majority it takes as long as a request has patience.
+void ReadInBackground(const ApiContext& context, Consistency consistency, Reply reply,
+                      absl::AnyInvocable<HttpResponse()> read) {
+  auto begin = [in_background = context.in_background, reply = std::move(reply),
+                read = std::move(read)](absl::Status reached) mutable {
+    if (!reached.ok()) return std::move(reply)(StatusResponse(reached));
+    in_background(
+        [reply = std::move(reply), read = std::move(read)]() mutable { std::move(reply)(read()); });
+  };
+  if (consistency == Consistency::kStale) return begin(absl::OkStatus());
+  context.scheduler->Barrier(std::move(begin));
+}
+
 void Get(const ApiContext& context, Call call, Reply reply) {
   const absl::StatusOr<Consistency> consistency = ReadConsistency(call);
   if (!consistency.ok()) return std::move(reply)(StatusResponse(consistency.status()));
@@ -142,12 +156,13 @@ void GetStatus(const ApiContext& context, Call call, Reply reply) {
 void GetExecutions(const ApiContext& context, Call call, Reply reply) {
   const absl::StatusOr<Consistency> consistency = ReadConsistency(call);
   if (!consistency.ok()) return std::move(reply)(StatusResponse(consistency.status()));
-  context.in_background([scheduler = context.scheduler, id = JobId(call.id),
-                         consistency = *consistency, reply = std::move(reply)]() mutable {
-    const absl::StatusOr<std::vector<Attempt>> attempts = scheduler->Attempts(id, consistency);
-    std::move(reply)(attempts.ok() ? JsonResponse(AttemptsToJson(id, *attempts))
-                                   : StatusResponse(attempts.status()));
-  });
+  ReadInBackground(context, *consistency, std::move(reply),
+                   [scheduler = context.scheduler, id = JobId(call.id)] {
+                     const absl::StatusOr<std::vector<Attempt>> attempts =
+                         scheduler->Attempts(id, Consistency::kStale);
+                     return attempts.ok() ? JsonResponse(AttemptsToJson(id, *attempts))
+                                          : StatusResponse(attempts.status());
+                   });
 }
 
 absl::Status ReadFilter(const Call& call, JobFilter& filter, PageToken& page) {
@@ -175,26 +190,30 @@ absl::Status ReadFilter(const Call& call, JobFilter& filter, PageToken& page) {
   return absl::OkStatus();
 }
 
+std::string PageJson(const JobPage& page) {
+  std::string list = "[";
+  for (const JobInfo& info : page.jobs) {
+    absl::StrAppend(&list, list.size() > 1 ? "," : "", JobToJson(info));
+  }
+  JsonObject object;
+  object.Raw("jobs", list + "]");
+  if (page.total) object.Number("total", *page.total);
+  object.Raw("next_cursor", page.next.empty() ? "null" : JsonQuote(page.next));
+  return object.Take();
+}
+
 void List(const ApiContext& context, Call call, Reply reply) {
   JobFilter filter;
   PageToken page;
   if (absl::Status read = ReadFilter(call, filter, page); !read.ok()) {
     return std::move(reply)(StatusResponse(read));
   }
-  context.in_background([scheduler = context.scheduler, filter, page,
-                         reply = std::move(reply)]() mutable {
-    const absl::StatusOr<JobPage> found = scheduler->List(filter, page, Consistency::kLinearizable);
-    if (!found.ok()) return std::move(reply)(StatusResponse(found.status()));
-    std::string list = "[";
-    for (const JobInfo& info : found->jobs) {
-      absl::StrAppend(&list, list.size() > 1 ? "," : "", JobToJson(info));
-    }
-    JsonObject object;
-    object.Raw("jobs", list + "]");
-    if (found->total) object.Number("total", *found->total);
-    object.Raw("next_cursor", found->next.empty() ? "null" : JsonQuote(found->next));
-    std::move(reply)(JsonResponse(object.Take()));
-  });
+  ReadInBackground(
+      context, Consistency::kLinearizable, std::move(reply),
+      [scheduler = context.scheduler, filter, page] {
+        const absl::StatusOr<JobPage> found = scheduler->List(filter, page, Consistency::kStale);
+        return found.ok() ? JsonResponse(PageJson(*found)) : StatusResponse(found.status());
+      });
 }
 
 // `"17"` or `*`; none if the header is not there.

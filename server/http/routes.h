@@ -29,7 +29,8 @@ struct Call {
 struct ApiContext {
   Scheduler* scheduler;
   const ApiOptions* options;
-  // Runs on a small pool of threads: for what reads many rows.
+  // Runs on a small pool of threads: for what reads many rows. Nothing may wait there for more than
+  // the disk. May be copied, and called when the context is gone.
   std::function<void(absl::AnyInvocable<void()>)> in_background;
   std::function<bool()> draining;
 };

@@ -2,13 +2,17 @@
 // client says is taken and ignored.
 #include "http/api.h"
 
+#include <stdlib.h>
+
 #include <catch2/catch.hpp>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "scheduled/inproc_transport.h"
 #include "scheduled/reason.h"
 
 using namespace scheduled;          // NOLINT: the test speaks of nothing else
@@ -21,6 +25,19 @@ struct Answer {
   int status = 0;
   std::string body;
   std::string headers;  // "Name: value;" each
+};
+
+class TempDir {
+ public:
+  TempDir() {
+    std::string path = (std::filesystem::temp_directory_path() / "scheduled-XXXXXX").string();
+    path_ = ::mkdtemp(path.data());
+  }
+  ~TempDir() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
 };
 
 class World {
@@ -196,11 +213,61 @@ TEST_CASE("a stop waits for the reads that are under way") {
   World world;
   std::vector<std::future<HttpResponse>> replies;
   for (int i = 0; i < 20; ++i) replies.push_back(world.Begin({.method = "GET", .target = "/jobs"}));
+  world.Advance(absl::ZeroDuration());
   world.Stop();
   for (std::future<HttpResponse>& reply : replies) {
     REQUIRE(reply.wait_for(std::chrono::seconds(0)) == std::future_status::ready);
     CHECK(reply.get().status == 200);
   }
+}
+
+TEST_CASE("what is read after a stop is not answered, and nothing is left behind") {
+  World world;
+  std::future<HttpResponse> reply = world.Begin({.method = "GET", .target = "/jobs"});
+  world.Stop();
+  world.Advance(absl::ZeroDuration());
+  CHECK_THROWS_AS(reply.get(), std::future_error);  // its promise is gone
+}
+
+TEST_CASE("where a majority is gone, lists that wait for it hold up nobody else") {
+  TempDir dir;
+  InprocNetwork network;
+  Options options;
+  options.data_dir = dir.path() + "/data";
+  options.node_id = NodeId("a");
+  options.peers = {{NodeId("a"), "a"}, {NodeId("b"), "b"}, {NodeId("c"), "c"}};
+  options.transport = network.NewTransport();
+  options.drain_timeout = absl::ZeroDuration();
+  auto scheduler = Scheduler::Open(std::move(options));
+  INFO(scheduler.status().ToString());
+  REQUIRE(scheduler.ok());
+  Api api(scheduler->get(), {});
+  const auto ask = [&api](const std::string& target) {
+    auto reply = std::make_shared<std::promise<HttpResponse>>();
+    std::future<HttpResponse> replied = reply->get_future();
+    api.Handle({.method = "GET", .target = target, .host = "localhost"},
+               [reply](HttpResponse response) { reply->set_value(std::move(response)); });
+    return replied;
+  };
+  std::vector<std::future<HttpResponse>> waiting;
+  for (int i = 0; i < 8; ++i) {
+    waiting.push_back(ask("/jobs"));
+    waiting.push_back(ask("/jobs/x/executions"));
+  }
+  for (const char* target : {"/health", "/live", "/ready", "/debug/cluster",
+                             "/jobs/x?consistency=stale", "/jobs/x/executions?consistency=stale"}) {
+    INFO(target);
+    std::future<HttpResponse> reply = ask(target);
+    REQUIRE(reply.wait_for(std::chrono::seconds(20)) == std::future_status::ready);
+    // It came before those that were asked earlier.
+    for (std::future<HttpResponse>& earlier : waiting) {
+      CHECK(earlier.wait_for(std::chrono::seconds(0)) == std::future_status::timeout);
+    }
+  }
+  // A close ends them all.
+  api.Stop();
+  scheduler->reset();
+  for (std::future<HttpResponse>& reply : waiting) CHECK(reply.get().status == 503);
 }
 
 TEST_CASE("a path that is not there is told from a method that it does not take") {
