@@ -186,17 +186,8 @@ void Node::Write(pb::Command command, ReplyTo reply_to,
         [done = std::move(done), overloaded]() mutable { std::move(done)(std::move(overloaded)); });
   }
   if (command.request_id().empty()) command.set_request_id(NewId().ToBytes());
-  auto call = std::make_unique<WriteCall>(
-      std::move(command), [this, reply_to, done = std::move(done)](WriteResult result) mutable {
-        if (reply_to == ReplyTo::kWaiter) {
-          std::move(done)(std::move(result));
-          replies_->WakeSoon();
-        } else {
-          replies_->Add([done = std::move(done), result = std::move(result)]() mutable {
-            std::move(done)(std::move(result));
-          });
-        }
-      });
+  auto call =
+      std::make_unique<WriteCall>(std::move(command), replies_->Via(reply_to, std::move(done)));
   call->deadline = runtime_->clock().MonoNow() + options_.request_timeout;
   // Of a node that is closed; dropped, it answers for itself.
   if (!calls_->Push(std::move(call), bytes)) dispatch_->Post([call = std::move(call)] {});
@@ -204,16 +195,7 @@ void Node::Write(pb::Command command, ReplyTo reply_to,
 
 void Node::Barrier(ReplyTo reply_to, Completion<absl::Status> done) {
   ++begun_;
-  AskBarrier({[this, reply_to, done = std::move(done)](absl::Status status) mutable {
-                if (reply_to == ReplyTo::kWaiter) {
-                  std::move(done)(std::move(status));
-                  replies_->WakeSoon();
-                } else {
-                  replies_->Add([done = std::move(done), status = std::move(status)]() mutable {
-                    std::move(done)(std::move(status));
-                  });
-                }
-              },
+  AskBarrier({replies_->Via(reply_to, std::move(done)),
               runtime_->clock().MonoNow() + options_.request_timeout});
 }
 
@@ -252,17 +234,7 @@ void Node::RetryBarriers() {
 
 void Node::Transfer(std::optional<NodeId> to, ReplyTo reply_to, Completion<absl::Status> done) {
   ++begun_;
-  Completion<absl::Status> reply = [this, reply_to,
-                                    done = std::move(done)](absl::Status status) mutable {
-    if (reply_to == ReplyTo::kWaiter) {
-      std::move(done)(std::move(status));
-      replies_->WakeSoon();
-    } else {
-      replies_->Add([done = std::move(done), status = std::move(status)]() mutable {
-        std::move(done)(std::move(status));
-      });
-    }
-  };
+  Completion<absl::Status> reply = replies_->Via(reply_to, std::move(done));
   std::shared_lock lock(raft_mutex_);
   if (stopped_) return RefuseClosed(std::move(reply));
   raft_->Transfer(std::move(to), std::move(reply));

@@ -55,10 +55,6 @@ struct NodeParts {
   SnapshotFiles* snapshots = nullptr;  // as RaftParts::snapshots
 };
 
-// Who is told the outcome of a call: the host, on the completions lane, or a caller that waits, at
-// once on the dispatch lane.
-enum class ReplyTo : uint8_t { kHost, kWaiter };
-
 class Node : private jobs::DispatchObserver {
  public:
   static absl::StatusOr<std::unique_ptr<Node>> Open(NodeOptions options, NodeParts parts);

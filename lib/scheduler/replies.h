@@ -4,27 +4,39 @@
 #ifndef SCHEDULED_LIB_SCHEDULER_REPLIES_H_
 #define SCHEDULED_LIB_SCHEDULER_REPLIES_H_
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
 #include "base/runtime.h"
+#include "scheduled/completion.h"
 
 namespace scheduled {
+
+// Who is told the outcome of a call: the host, on the completions lane, or a caller that waits, at
+// once on the dispatch lane.
+enum class ReplyTo : uint8_t { kHost, kWaiter };
 
 class Replies {
  public:
   Replies(Runtime* runtime, Lane* dispatch, Lane* completions)
       : runtime_(*runtime), dispatch_(*dispatch), completions_(*completions) {}
 
-  // A completion of the host's.
-  void Add(Task completion) {
-    completions_due_.push_back(std::move(completion));
-    FlushSoon();
-  }
-  // A caller that waits in Runtime::Await has its outcome.
-  void WakeSoon() {
-    wake_ = true;
-    FlushSoon();
+  // Tells `done` what it is called with, where `to` says. May be made on any thread.
+  template <typename T>
+  Completion<T> Via(ReplyTo to, Completion<T> done) {
+    return [this, to, done = std::move(done)](T outcome) mutable {
+      if (to == ReplyTo::kWaiter) {
+        std::move(done)(std::move(outcome));
+        wake_ = true;
+      } else {
+        completions_due_.push_back(
+            [done = std::move(done), outcome = std::move(outcome)]() mutable {
+              std::move(done)(std::move(outcome));
+            });
+      }
+      FlushSoon();
+    };
   }
 
  private:
