@@ -3,21 +3,24 @@ include(CMakePackageConfigHelpers)
 
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/scheduled"
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-set(scheduled_exports scheduled)
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/scheduled")
+install(TARGETS scheduled EXPORT scheduledTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+install(EXPORT scheduledTargets NAMESPACE scheduled:: DESTINATION "${package_dir}")
+# A file of targets for each component, so that a host loads only what it asks for.
+set(scheduled_components "")
 foreach(component webhook grpc)
   if(TARGET scheduled_${component})
+    list(APPEND scheduled_components ${component})
     set_target_properties(scheduled_${component} PROPERTIES EXPORT_NAME ${component})
-    list(APPEND scheduled_exports scheduled_${component})
+    install(TARGETS scheduled_${component} EXPORT scheduled_${component}Targets
+            ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+    install(EXPORT scheduled_${component}Targets NAMESPACE scheduled:: DESTINATION "${package_dir}")
   endif()
 endforeach()
-install(TARGETS ${scheduled_exports} EXPORT scheduledTargets
-        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 if(TARGET scheduled_server)
   install(TARGETS scheduled_server RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 
-set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/scheduled")
-install(EXPORT scheduledTargets NAMESPACE scheduled:: DESTINATION "${package_dir}")
 configure_package_config_file(
   "${CMAKE_CURRENT_LIST_DIR}/scheduledConfig.cmake.in"
   "${PROJECT_BINARY_DIR}/scheduledConfig.cmake" INSTALL_DESTINATION "${package_dir}")

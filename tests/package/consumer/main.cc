@@ -5,12 +5,26 @@
 #include <cstdio>
 #include <mutex>
 
+#ifdef WITH_webhook
+#include <scheduled/webhook.h>
+#endif
+#ifdef WITH_grpc
+#include <scheduled/grpc_transport.h>
+#endif
+
 int main(int, char** argv) {
   std::mutex mutex;
   std::condition_variable ran;
   bool done = false;
   auto scheduler = scheduled::Scheduler::Open({.data_dir = argv[1]});
   if (!scheduler.ok()) return std::puts(scheduler.status().ToString().c_str()), 1;
+#ifdef WITH_webhook
+  absl::Status webhooks = (*scheduler)->Register("webhook", scheduled::WebhookExecutor());
+  if (!webhooks.ok()) return std::puts(webhooks.ToString().c_str()), 1;
+#endif
+#ifdef WITH_grpc
+  if (scheduled::GrpcTransport({.listen_address = "127.0.0.1:0"}) == nullptr) return 1;
+#endif
   auto registered = (*scheduler)->Register(
       "hello", scheduled::CallbackExecutor([&](const scheduled::RunContext&) {
         std::lock_guard lock(mutex);
