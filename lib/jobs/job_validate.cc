@@ -40,6 +40,11 @@ absl::Status Invalid(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
+// Puts the field before what a layer below, which knows of none, says of its value.
+absl::Status Of(const char* field, const absl::Status& status) {
+  return status.ok() ? status : Invalid(field, ": ", status.message());
+}
+
 // The first status that is not OK.
 absl::Status FirstError(std::initializer_list<absl::Status> statuses) {
   for (const absl::Status& status : statuses) {
@@ -106,8 +111,9 @@ absl::Status ValidateCron(const Job& job) {
     return Invalid("timezone is ", cron::Quoted(job.timezone),
                    "; cron_expression names one itself");
   }
-  return cron::CronSchedule::Parse(job.cron_expression, {.time_zone = job.timezone, .dst = job.dst})
-      .status();
+  return Of("cron_expression", cron::CronSchedule::Parse(
+                                   job.cron_expression, {.time_zone = job.timezone, .dst = job.dst})
+                                   .status());
 }
 
 absl::Status ValidateRecurring(const Job& job) {
@@ -135,7 +141,7 @@ absl::Status ValidateRecurring(const Job& job) {
 
 // The wall clock of a place matters to cron expressions alone: an instant has its own offset.
 absl::Status ValidateZone(const Job& job) {
-  if (!job.cron_expression.empty()) return cron::LoadZone(job.timezone).status();
+  if (!job.cron_expression.empty()) return Of("timezone", cron::LoadZone(job.timezone).status());
   if (job.timezone != kUtc) {
     return Invalid("timezone is ", cron::Quoted(job.timezone),
                    "; it belongs to cron_expression, and a timestamp carries its own offset");

@@ -19,7 +19,8 @@ struct ApiOptions {
   // browser sends can be anybody's (DNS rebinding), so names are listed here. "*" allows all.
   std::vector<std::string> cors_origins;
   uint64_t max_jobs = 10'000'000;
-  double degraded_failure_rate = 0.5;  // of the runs that ended; above it /health is degraded
+  // Of the runs that ended, once there are 20; above it /health is degraded.
+  double degraded_failure_rate = 0.5;
 };
 
 class Api : public HttpHandler {

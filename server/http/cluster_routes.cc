@@ -12,6 +12,9 @@
 namespace scheduled::server {
 namespace {
 
+// So few runs say nothing about how a node is: the first webhook that somebody tries fails.
+constexpr uint64_t kRunsThatTell = 20;
+
 std::string MemoryJson() {
   std::ifstream statm("/proc/self/statm");
   uint64_t total = 0, resident = 0;
@@ -23,10 +26,18 @@ std::string MemoryJson() {
       .Take();
 }
 
+uint64_t FailedRuns(const Statistics& statistics) {
+  return statistics.executed_failed + statistics.executed_timeout;
+}
+
+uint64_t EndedRuns(const Statistics& statistics) {
+  return FailedRuns(statistics) + statistics.executed_completed + statistics.executed_cancelled;
+}
+
 double FailureRate(const Statistics& statistics) {
-  const uint64_t bad = statistics.executed_failed + statistics.executed_timeout;
-  const uint64_t all = bad + statistics.executed_completed + statistics.executed_cancelled;
-  return all == 0 ? 0 : static_cast<double>(bad) / static_cast<double>(all);
+  const uint64_t all = EndedRuns(statistics);
+  if (all == 0) return 0;
+  return static_cast<double>(FailedRuns(statistics)) / static_cast<double>(all);
 }
 
 std::string ExecutionJson(const Counts& counts, const Statistics& statistics) {
@@ -73,8 +84,9 @@ Condition Judge(const ClusterStatus& cluster, const Counts& counts, const Statis
   if (cluster.log_bytes > kLogRefusal / 10 * 9) {
     return {"degraded", "the log is at 90 % of 2 GiB because a member is away"};
   }
-  if (FailureRate(statistics) > options.degraded_failure_rate) {
-    return {"degraded", "too large a share of runs fails"};
+  if (EndedRuns(statistics) >= kRunsThatTell &&
+      FailureRate(statistics) > options.degraded_failure_rate) {
+    return {"degraded", "of the runs that ended since this node started, too large a share failed"};
   }
   return {};
 }

@@ -18,7 +18,10 @@ void Next(const ApiContext&, Call call, Reply reply) {
     if (name == "timezone") timezone = value;
     if (name == "from") {
       const absl::StatusOr<absl::Time> time = ParseTimeText(value);
-      if (!time.ok()) return std::move(reply)(StatusResponse(time.status()));
+      if (!time.ok()) {
+        return std::move(reply)(ErrorResponse(
+            400, "invalid_argument", absl::StrCat("from: ", std::string(time.status().message()))));
+      }
       from = *time;
     }
     if (name == "count" && !absl::SimpleAtoi(value, &count)) {

@@ -257,7 +257,7 @@ void AppendDefinition(const Job& job, JsonObject& object) {
   object.TimeIfSet("timestamp", job.timestamp);
   if (job.delay) object.Text("delay", FormatDurationText(*job.delay));
   object.TextIfSet("cron_expression", job.cron_expression);
-  if (job.type == JobType::kRecurring) object.Text("timezone", job.timezone);
+  if (!job.cron_expression.empty()) object.Text("timezone", job.timezone);
   if (job.interval) object.Text("interval", FormatDurationText(*job.interval));
   object.TimeIfSet("last_date", job.last_date);
   object.Text("executor", job.executor);
@@ -272,6 +272,8 @@ void AppendDefinition(const Job& job, JsonObject& object) {
   object.Text("timeout", FormatDurationText(job.timeout)).Raw("retry", RetryToJson(job.retry));
   if (job.type == JobType::kRecurring) {
     object.Text("misfire", "fire_once").Text("overlap", "skip");
+  }
+  if (!job.cron_expression.empty()) {
     object.Text("dst", job.dst == Dst::kVixie ? "vixie" : "skip");
   }
   object.TextIfSet("idempotency_key", job.idempotency_key);

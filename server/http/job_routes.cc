@@ -170,14 +170,19 @@ absl::Status ReadFilter(const Call& call, JobFilter& filter, PageToken& page) {
     if (name == "status") {
       filter.status = ParseJobStatus(value);
       if (!filter.status) {
-        return absl::InvalidArgumentError(absl::StrCat("status \"", value, "\" is none"));
+        return absl::InvalidArgumentError(
+            absl::StrCat("status is ", JsonQuote(value),
+                         "; it needs to be pending, in_progress, completed, failed, timeout, "
+                         "cancelled or paused"));
       }
     } else if (name == "executor") {
       if (value.empty()) return absl::InvalidArgumentError("executor is empty");
       filter.executor = value;
     } else if (name == "due_before") {
       absl::StatusOr<absl::Time> time = ParseTimeText(value);
-      if (!time.ok()) return time.status();
+      if (!time.ok()) {
+        return absl::InvalidArgumentError(absl::StrCat("due_before: ", time.status().message()));
+      }
       filter.due_before = *time;
     } else if (name == "cursor") {
       page.value = value;

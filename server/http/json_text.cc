@@ -164,6 +164,9 @@ absl::Status CheckDuplicateKeys(std::string_view text) {
 }  // namespace
 
 absl::Status CheckJson(std::string_view text) {
+  if (std::all_of(text.begin(), text.end(), IsSpace)) {
+    return absl::InvalidArgumentError("there is no JSON: the body is empty");
+  }
   json::parse_options options;
   options.max_depth = kMaxJsonDepth;
   json::basic_parser<AcceptAll> parser(options);

@@ -76,6 +76,11 @@ class World {
     return Ask(method, target, body).status;
   }
   void Advance(absl::Duration duration) { clock_->Advance(duration); }
+  // Registers an executor whose runs all fail.
+  void Fail(const std::string& name) {
+    const auto fail = [](const RunContext&) { return absl::InternalError("broken"); };
+    REQUIRE(scheduler_->Register(name, CallbackExecutor(fail)).ok());
+  }
   void Stop() { api_->Stop(); }
 
  private:
@@ -207,6 +212,46 @@ TEST_CASE("a parameter that is unknown, empty or wrong is refused") {
     INFO(target);
     CHECK(world.Status("GET", target) == 400);
   }
+}
+
+TEST_CASE("a refusal names the field or parameter that it is about") {
+  World world;
+  const auto error = [&world](const std::string& method, const std::string& target,
+                              const std::string& body = "") {
+    const Answer answer = world.Ask(method, target, body);
+    CHECK(answer.status == 400);
+    return answer.body;
+  };
+  CHECK_THAT(error("POST", "/jobs", R"({"cron_expression":"61 * * * *"})"),
+             Contains(R"("error":"cron_expression: )"));
+  CHECK_THAT(error("POST", "/jobs", R"({"cron_expression":"@daily","timezone":"Madrid"})"),
+             Contains(R"("error":"timezone: )"));
+  CHECK_THAT(error("POST", "/jobs"), Contains("the body is empty"));
+  CHECK_THAT(error("GET", "/jobs?status=done"), Contains("it needs to be pending, in_progress"));
+  CHECK_THAT(error("GET", "/jobs?due_before=soon"), Contains(R"("error":"due_before: )"));
+  CHECK_THAT(error("GET", "/cron/next?expression=@daily&from=soon"),
+             Contains(R"("error":"from: )"));
+}
+
+TEST_CASE("what belongs to a cron expression is not shown of an interval, which would refuse it") {
+  World world;
+  CHECK_THAT(world.Ask("POST", "/jobs", R"({"interval":"30s"})").body,
+             !Contains("timezone") && !Contains("dst"));
+  CHECK_THAT(world.Ask("POST", "/jobs", R"({"cron_expression":"@daily"})").body,
+             Contains(R"("timezone":"UTC")") && Contains(R"("dst":"vixie")"));
+}
+
+TEST_CASE("a few runs that fail do not make a node degraded, many do") {
+  World world;
+  world.Fail("broken");
+  world.Advance(absl::Seconds(1));  // it leads
+  for (int i = 0; i < 20; ++i) {
+    CHECK_THAT(world.Ask("GET", "/health").body, Contains(R"("status":"ok")"));
+    world.Ask("POST", "/jobs", R"({"delay":"1s","executor":"broken","retry":{"max_attempts":1}})");
+    world.Advance(absl::Seconds(2));
+  }
+  CHECK_THAT(world.Ask("GET", "/health").body,
+             Contains(R"("status":"degraded")") && Contains("too large a share failed"));
 }
 
 TEST_CASE("a stop waits for the reads that are under way") {
