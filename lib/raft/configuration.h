@@ -13,7 +13,8 @@ namespace scheduled::raft {
 
 // Which disk a member keeps its data on: drawn when the data directory is made, so that a node that
 // comes back under its old name with an empty disk is told from the one that voted and promised. 0
-// stands for "not known yet" and is accepted for any disk.
+// stands for "not known yet": such a member is sent the log, and counts for nothing until the
+// leader has heard from it and written its disk into the configuration.
 using DiskId = StrongInt<struct DiskIdTag>;
 
 struct Member {

@@ -184,7 +184,20 @@ void Core::On(Message message) {
     AnswerPastTerm(message);
     return;
   }
+  if (role_ == Role::kLeader && IsPromise(message.body)) NoteDisk(message);
   std::visit([&](auto& body) { On(message, body); }, message.body);
+}
+
+// A member whose disk is not written down yet may lose it and come back with another: whatever it
+// took on the first one is gone, and it begins anew.
+void Core::NoteDisk(const Message& message) {
+  Progress* peer = FindPeer(message.from);
+  if (peer == nullptr || peer->disk().value != 0 || message.from_disk.value == 0) return;
+  if (peer->said_disk.value != 0 && peer->said_disk != message.from_disk) {
+    Probe("raft.disk-lost-before-it-counted");
+    *peer = Progress(message.from, DiskId(), log_.last().Next(), now_);
+  }
+  peer->said_disk = message.from_disk;
 }
 
 // Silence would leave a deposed leader in the belief that it leads, and a node whose term ran ahead
@@ -292,8 +305,9 @@ void Core::ArmElection(absl::Duration low, absl::Duration high) {
 bool Core::IsPromotable() const {
   const Member* self = membership_.VoterSince(options_.self, commit_);
   if (self == nullptr || installing_) return false;
-  if (self->disk.value != 0 && options_.disk.value != 0 && self->disk != options_.disk) {
-    Probe("raft.own-disk-was-lost");
+  if (options_.disk.value != 0 && self->disk != options_.disk) {
+    // Of a disk that is not written down, its own vote would count no more than any other.
+    Probe(self->disk.value == 0 ? "raft.own-disk-is-unknown" : "raft.own-disk-was-lost");
     return false;
   }
   return !IsDiskStalled();

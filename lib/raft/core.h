@@ -153,6 +153,7 @@ class Core {
   static bool IsPromise(const MessageBody& body);
   static bool IsFromLeader(const MessageBody& body);
   bool IsFromLostDisk(const Message& message) const;
+  void NoteDisk(const Message& message);
   void AnswerPastTerm(const Message& message);
   std::optional<ProposalFailure> CannotPropose(size_t bytes) const;
   void TrimTail();
@@ -179,6 +180,7 @@ class Core {
   VoteRefusal RefusalOf(const Message& message, const VoteRequest& request) const;
   bool HearsLeader() const;
   bool IsFreshlyStarted() const;
+  bool IsFromUnknownDisk(const Message& message) const;
   void RecordVote(const NodeId& voter, Vote vote);
   void DecideElection();
 
@@ -210,11 +212,13 @@ class Core {
   void OnLeaderDeadline();
   bool HearsQuorum() const;
   // The largest value that a quorum has reached: `own` is this leader's, `value_of(Progress)` the
-  // others'.
+  // others', and `none` that of those who do not count.
   template <typename ValueOf>
-  int64_t Reached(int64_t own, ValueOf&& value_of) const {
+  int64_t Reached(int64_t own, int64_t none, ValueOf&& value_of) const {
     return QuorumReached(membership_.current(), [&](const NodeId& id) -> int64_t {
-      return id == options_.self ? own : value_of(*FindPeer(id));
+      if (id == options_.self) return own;
+      const Progress& peer = *FindPeer(id);
+      return peer.Counts() ? value_of(peer) : none;
     });
   }
 
@@ -244,6 +248,7 @@ class Core {
   bool IsChangingMembers() const;
   LogPosition AppendConfiguration(const Configuration& configuration);
   void AdvanceMembers();
+  std::vector<Member> SpokenDisks() const;
   bool HasCaughtUp(const Progress& peer) const;
 
   // snapshot.cc

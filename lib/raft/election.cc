@@ -83,11 +83,20 @@ void Core::On(const Message& message, const VoteRequest& request) {
          IsPlanted(Bug::kVoteSentUnsynced) ? IoSeq() : writes_.HardStateSeq());
 }
 
+// Of a member whose disk is not written down: nobody would know its promise for a broken one.
+bool Core::IsFromUnknownDisk(const Message& message) const {
+  return message.from_disk.value != 0 && membership_.current().Find(message.from)->disk.value == 0;
+}
+
 void Core::On(const Message& message, const VoteReply& reply) {
   const Role asked = reply.pre ? Role::kPreCandidate : Role::kCandidate;
   const Term term = reply.pre ? hard_state_.term.Next() : hard_state_.term;
   if (role_ != asked || reply.campaign_term != term) return;
   if (!membership_.current().IsVoter(message.from)) return;  // nobody asked it
+  if (IsFromUnknownDisk(message)) {
+    Probe("raft.vote-of-an-unknown-disk");
+    return;
+  }
   RecordVote(message.from, reply.granted ? Vote::kGranted : Vote::kRefused);
   if (!reply.granted) {
     // Nobody is heard that leads: what stood in the way will soon be gone, a rival or the last

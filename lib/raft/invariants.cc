@@ -71,9 +71,12 @@ void Core::CheckCommit() const {
   for (const auto* voters : {&configuration.voters, &configuration.old_voters}) {
     size_t have = 0;
     for (const Member& voter : *voters) {
-      const LogIndex at =
-          voter.id == options_.self ? writes_.durable() : FindPeer(voter.id)->match();
-      have += at >= commit_;
+      if (voter.id == options_.self) {
+        have += writes_.durable() >= commit_;
+      } else {
+        const Progress& peer = *FindPeer(voter.id);
+        have += peer.Counts() && peer.match() >= commit_;
+      }
     }
     SCHEDULED_ASSERT(2 * have > voters->size() || voters->empty(),
                      "what is committed is durable at a majority");

@@ -27,8 +27,12 @@ void Core::SyncPeers() {
     if (id == options_.self) continue;
     const DiskId disk = membership_.current().Find(id)->disk;
     Progress* known = FindPeer(id);
-    if (known != nullptr && known->disk() == disk) {
+    const bool is_same =
+        known != nullptr &&
+        (known->disk() == disk || (known->disk().value == 0 && known->said_disk == disk));
+    if (is_same) {
       peers.push_back(std::move(*known));
+      peers.back().Pin(disk);
     } else {
       peers.emplace_back(id, disk, log_.last().Next(), now_);
     }
@@ -50,9 +54,9 @@ LogPosition Core::AppendOwn(EntryKind kind, SharedBuffer bytes) {
 
 void Core::MaybeCommit() {
   const LogIndex own = IsPlanted(Bug::kCountsOwnUndurable) ? log_.last() : writes_.durable();
-  const int64_t reached = Reached(static_cast<int64_t>(own.value), [](const Progress& peer) {
-    return static_cast<int64_t>(peer.match().value);
-  });
+  const int64_t reached =
+      Reached(static_cast<int64_t>(own.value), /*none=*/0,
+              [](const Progress& peer) { return static_cast<int64_t>(peer.match().value); });
   const LogIndex index(static_cast<uint64_t>(reached));
   if (index <= commit_) return;
   SCHEDULED_ASSERT(index <= log_.last(), "nothing is committed that is not in the log");
@@ -228,7 +232,7 @@ void Core::OnLeaderDeadline() {
 
 bool Core::HearsQuorum() const {
   const int64_t heard =
-      Reached(INT64_MAX, [](const Progress& peer) { return peer.last_active.nanos; });
+      Reached(INT64_MAX, INT64_MIN, [](const Progress& peer) { return peer.last_active.nanos; });
   return now_ < MonoTime{heard} + options_.election_max;
 }
 
@@ -241,7 +245,7 @@ MonoTime Core::LeaseUntil() const {
   // wait after a restart, and remembers no promise.
   if (!membership_.IsVoterThroughout(options_.self, commit_)) return MonoTime{INT64_MIN};
   const int64_t sent =
-      Reached(INT64_MAX, [](const Progress& peer) { return peer.acked_sent_at.nanos; });
+      Reached(INT64_MAX, INT64_MIN, [](const Progress& peer) { return peer.acked_sent_at.nanos; });
   if (sent == INT64_MIN) return MonoTime{INT64_MIN};
   return MonoTime{sent} + options_.lease;
 }

@@ -4,7 +4,8 @@
 //   asked for      what changes the voters begins a joint phase; a new voter begins as a learner
 //   caught up      a learner that is to be promoted begins a joint phase
 //   joint          committed by both majorities, it is left by an entry of the leader's own
-//   left           a leader that is no voter any more hands over, once that is committed
+//   disk heard of  a voter whose disk was not known is written down with it, and counts from then
+//   on left           a leader that is no voter any more hands over, once that is committed
 //
 // Each step waits until the one before is committed, and the first until the leader has committed
 // in its own term: otherwise two leaders could change members from one start, without a common
@@ -60,16 +61,32 @@ void Core::AdvanceMembers() {
     return;
   }
   if (transfer_ && transfer_->closing) return;
-  std::vector<NodeId> ready;
-  for (const Learner& learner : membership_.current().learners) {
-    if (learner.promote && HasCaughtUp(*FindPeer(learner.member.id))) {
-      ready.push_back(learner.member.id);
+  if (const std::vector<Member> spoken = SpokenDisks(); !spoken.empty()) {
+    const Configuration known = WithDisks(membership_.current(), spoken);
+    if (known != membership_.current()) {
+      Probe("raft.disk-written-down");
+      AppendConfiguration(known);
+      return;
     }
+  }
+  std::vector<Member> ready;
+  for (const Learner& learner : membership_.current().learners) {
+    const Progress& peer = *FindPeer(learner.member.id);
+    if (learner.promote && HasCaughtUp(peer)) ready.push_back({peer.id(), "", peer.said_disk});
   }
   if (ready.empty()) return;
   const Configuration target = Promoted(membership_.current(), ready);
   if (!target.IsWellFormed()) return;  // more voters than there may be: they stay learners
   AppendConfiguration(StepTo(membership_.current(), target));
+}
+
+// The disks of those who have spoken from one that is not written down.
+std::vector<Member> Core::SpokenDisks() const {
+  std::vector<Member> spoken;
+  for (const Progress& peer : peers_) {
+    if (!peer.Counts()) spoken.push_back({peer.id(), "", peer.said_disk});
+  }
+  return spoken;
 }
 
 // It answers, and has everything that was committed a heartbeat ago: as a voter it will not hold

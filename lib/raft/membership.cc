@@ -16,9 +16,12 @@ void RemoveVoter(Configuration& configuration, const NodeId& id) {
 void RemoveLearner(Configuration& configuration, const NodeId& id) {
   std::erase_if(configuration.learners, [&](const Learner& each) { return each.member.id == id; });
 }
+std::vector<Member>::const_iterator FindById(const std::vector<Member>& members, const NodeId& id) {
+  return std::find_if(members.begin(), members.end(),
+                      [&](const Member& each) { return each.id == id; });
+}
 bool HasVoter(const Configuration& configuration, const NodeId& id) {
-  return std::any_of(configuration.voters.begin(), configuration.voters.end(),
-                     [&](const Member& each) { return each.id == id; });
+  return FindById(configuration.voters, id) != configuration.voters.end();
 }
 
 // By one node at a time: two that replace one voter would make one voter more.
@@ -99,15 +102,27 @@ Configuration WithoutOldVoters(const Configuration& joint) {
   return target;
 }
 
-Configuration Promoted(const Configuration& current, const std::vector<NodeId>& ready) {
+Configuration Promoted(const Configuration& current, const std::vector<Member>& ready) {
   Configuration target = current;
   for (const Learner& learner : current.learners) {
-    if (std::find(ready.begin(), ready.end(), learner.member.id) == ready.end()) continue;
+    const auto found = FindById(ready, learner.member.id);
+    if (found == ready.end()) continue;
     RemoveLearner(target, learner.member.id);
     RemoveVoter(target, learner.replaces);
-    target.voters.push_back(learner.member);
+    Member& voter = target.voters.emplace_back(learner.member);
+    if (voter.disk.value == 0) voter.disk = found->disk;
   }
   target.Sort();
+  return target;
+}
+
+Configuration WithDisks(const Configuration& current, const std::vector<Member>& spoken) {
+  SCHEDULED_ASSERT(!current.IsJoint(), "one change of members at a time");
+  Configuration target = current;
+  for (Member& voter : target.voters) {
+    const auto found = FindById(spoken, voter.id);
+    if (voter.disk.value == 0 && found != spoken.end()) voter.disk = found->disk;
+  }
   return target;
 }
 

@@ -65,8 +65,14 @@ Configuration StepTo(const Configuration& current, Configuration target);
 // The end of a joint phase: its voters alone.
 Configuration WithoutOldVoters(const Configuration& joint);
 
-// The learners `ready` become voters, and those leave that they replace.
-Configuration Promoted(const Configuration& current, const std::vector<NodeId>& ready);
+// The learners `ready` become voters, and those leave that they replace. Their disks are those in
+// `ready` where they were not known before.
+Configuration Promoted(const Configuration& current, const std::vector<Member>& ready);
+
+// The voters whose disk was not known have the one in `spoken`. No joint phase is needed: they
+// counted for nothing before, so that whatever was decided without them had a majority of the same
+// voters, and meets every majority that they are part of. Precondition: `current` is not joint.
+Configuration WithDisks(const Configuration& current, const std::vector<Member>& spoken);
 
 }  // namespace scheduled::raft
 

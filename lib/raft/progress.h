@@ -27,8 +27,12 @@ class Progress {
       : id_(std::move(id)), disk_(disk), next_(next), last_active(now) {}
 
   const NodeId& id() const { return id_; }
-  // The one that match is on: another disk of this node begins anew.
+  // The one that match is on, as the configuration has it: another disk of this node begins anew.
   DiskId disk() const { return disk_; }
+  // It is written down now, and is the one that it has spoken from.
+  void Pin(DiskId disk) { disk_ = disk; }
+  // What it says counts. Nobody would notice that a disk was lost which is not written down.
+  bool Counts() const { return disk_.value != 0 || said_disk.value == 0; }
   PeerState state() const { return state_; }
   LogIndex match() const { return match_; }
   LogIndex next() const { return next_; }
@@ -83,6 +87,7 @@ class Progress {
  public:
   // The core's notes on this follower; none of the above rests on them.
   MonoTime last_active;               // when it last answered anything in this term
+  DiskId said_disk;                   // the one that it last spoke from
   Round acked_round;                  // newest round of heartbeats that it answered
   MonoTime acked_sent_at{INT64_MIN};  // when that round was sent
   LogIndex told_commit;               // the newest commit index on its way to it

@@ -59,9 +59,9 @@ void Core::ServeReads() {
 
 // The newest round of heartbeats that a quorum has answered.
 Round Core::AckedRound() const {
-  const int64_t acked = Reached(static_cast<int64_t>(round_.value), [](const Progress& peer) {
-    return static_cast<int64_t>(peer.acked_round.value);
-  });
+  const int64_t acked =
+      Reached(static_cast<int64_t>(round_.value), /*none=*/0,
+              [](const Progress& peer) { return static_cast<int64_t>(peer.acked_round.value); });
   return Round(static_cast<uint64_t>(acked));
 }
 

@@ -16,8 +16,9 @@ namespace scheduled::raft {
 
 void Core::On(TransferTo event) {
   const NodeId target = event.target.empty() ? MostCaughtUpVoter() : event.target;
+  const Progress* peer = FindPeer(target);
   const bool possible = role_ == Role::kLeader && !transfer_ && target != options_.self &&
-                        FindPeer(target) != nullptr && membership_.current().IsVoter(target);
+                        peer != nullptr && peer->Counts() && membership_.current().IsVoter(target);
   if (!possible) {
     effects_.transfers_ended.push_back(TransferEnded{event.id, TransferOutcome::kRefused});
     return;
@@ -33,7 +34,7 @@ void Core::BeginTransfer(TransferId id, const NodeId& target) {
 NodeId Core::MostCaughtUpVoter() const {
   const Progress* best = nullptr;
   for (const Progress& peer : peers_) {
-    if (!membership_.current().IsVoter(peer.id())) continue;
+    if (!membership_.current().IsVoter(peer.id()) || !peer.Counts()) continue;
     if (peer.last_active + options_.election_min <= now_) continue;
     if (best == nullptr || peer.match() > best->match()) best = &peer;
   }

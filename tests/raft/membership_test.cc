@@ -76,8 +76,9 @@ TEST_CASE("a new voter begins as a learner, and only other voters make a joint p
   REQUIRE(with_d.learners.size() == 1);
   CHECK(with_d.learners[0].promote);
   CHECK_FALSE(StepTo(abc, with_d).IsJoint());
-  const Configuration promoted = Promoted(with_d, {NodeId("d")});
+  const Configuration promoted = Promoted(with_d, {NewMember("d", 4)});
   CHECK(VoterNames(promoted) == std::vector<std::string>{"a", "b", "c", "d"});
+  CHECK(promoted.Find(NodeId("d"))->disk == DiskId(4));
   CHECK(StepTo(with_d, promoted).IsJoint());
   CHECK(WithoutOldVoters(StepTo(with_d, promoted)) == promoted);
   const Configuration demoted = *Changed(abc, {AddLearner("b")});
@@ -94,7 +95,7 @@ TEST_CASE("a new voter begins as a learner, and only other voters make a joint p
 TEST_CASE("a replacement is one step: the new one votes from when the old one does not") {
   const Configuration abc = Voters({"a", "b", "c"});
   const Configuration target = *Changed(abc, {Replace("c", "d")});
-  const Configuration done = Promoted(target, {NodeId("d")});
+  const Configuration done = Promoted(target, {NewMember("d")});
   CHECK(VoterNames(done) == std::vector<std::string>{"a", "b", "d"});
   CHECK(StepTo(target, done).old_voters == abc.voters);
 }

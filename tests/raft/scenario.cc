@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -105,6 +106,7 @@ class Scenario {
   ScenarioWorld world_;
   bool started_ = false;
   bool disks_ = false;
+  std::set<std::string> known_disks_;  // empty: all
   Configuration founded_;
   std::vector<std::string> outside_;
 };
@@ -206,8 +208,9 @@ void Scenario::Nodes(Words& words) {
 }
 
 void Scenario::Disks(Words& words) {
-  words.Expect("on");
   disks_ = true;
+  if (words.Eat("on")) return;
+  while (!words.empty()) known_disks_.insert(words.Word());
 }
 
 void Scenario::Founded(Words& words) { founded_ = ParseConfiguration(words); }
@@ -254,10 +257,15 @@ void Scenario::Option(Words& words) {
 void Scenario::Start() {
   started_ = true;
   if (disks_) {
-    const auto know = [this](Member& member) { member.disk = world_.DiskOf(member.id.value); };
+    const auto know = [this](Member& member) {
+      const std::string& name = member.id.value;
+      if (known_disks_.empty() || known_disks_.contains(name)) member.disk = world_.DiskOf(name);
+    };
     for (Member& member : founded_.voters) know(member);
     for (Member& member : founded_.old_voters) know(member);
     for (Learner& learner : founded_.learners) know(learner.member);
+  } else {
+    world_.ForgetDisks();
   }
   world_.Found(founded_);
   world_.StartAll();

@@ -12,6 +12,7 @@
 // The stage: commands before the first other one
 //   nodes a b (c) d=learner e=outside    voters, (c) has no core, the scenario speaks for it
 //   disks on                             members are known by their disks: a's is 1, b's is 2, ...
+//   disks a b                            the same, but those of the others are not written down yet
 //   members (a b) joint with (a b c)     what the group was founded with, if not simply the voters
 //   past a: 1 1 2 term 3 vote b applied 2 base 5@1 members 2 (a b)
 //   option max_append_entries 2

@@ -81,6 +81,10 @@ class ScenarioWorld {
   uint64_t NextId() { return ++last_id_; }
   bool IsUp(const std::string& node) const;
   Term TermOf(const std::string& node) { return CoreOf(node).term(); }
+  // Nobody says which disk it is on.
+  void ForgetDisks() {
+    for (Node& node : nodes_) node.disk_id = DiskId();
+  }
   DiskId DiskOf(const std::string& node) { return Find(node).disk_id; }
 
   // --- What there is to see ---
