@@ -31,18 +31,24 @@ Bootstrap::Bootstrap(raft::Member self, std::map<NodeId, std::string> peers)
 
 bool Bootstrap::IsFounder() const { return peers_.begin()->first == self_.id; }
 
-void Bootstrap::Answered(const NodeId& from, const TellData& answer) {
-  if (from != self_.id && peers_.contains(from)) answers_[from] = answer;
+void Bootstrap::BeginRound() {
+  if (!HasMajority()) majority_since_ = MonoTime::Infinite();
+  answers_.clear();
 }
 
-bool Bootstrap::FoundData() const {
-  return std::any_of(answers_.begin(), answers_.end(),
-                     [](const auto& each) { return each.second.has_data; });
+void Bootstrap::Answered(MonoTime now, const NodeId& from, const TellData& answer) {
+  if (from == self_.id || !peers_.contains(from)) return;
+  if (answer.has_data) {
+    found_data_ = true;
+    return;
+  }
+  answers_[from] = answer;
+  if (HasMajority()) majority_since_ = std::min(majority_since_, now);
 }
 
-bool Bootstrap::MayFound() const {
-  const size_t empty = answers_.size() + 1;  // nobody has data, this node neither
-  return IsFounder() && !FoundData() && empty > peers_.size() / 2;
+bool Bootstrap::MayFound(MonoTime now) const {
+  if (!IsFounder() || found_data_ || !HasMajority()) return false;
+  return answers_.size() + 1 == peers_.size() || now >= majority_since_ + kFoundingPatience;
 }
 
 raft::Configuration Bootstrap::Founding() const {

@@ -103,7 +103,7 @@ void Host::OnAsked(Asked asked) {
     const std::optional<TellData> answer = DecodeTellData(asked.content);
     if (!answer || !bootstrap_ || founding_) return;
     const bool knew = bootstrap_->FoundData();
-    bootstrap_->Answered(asked.from, *answer);
+    bootstrap_->Answered(clock_.MonoNow(), asked.from, *answer);
     if (!knew && bootstrap_->FoundData()) {
       log_.Warn("this node has no data, and a peer has: it waits to be taken in",
                 {{"peer", asked.from.value}});
@@ -132,7 +132,7 @@ void Host::AskForData() {
 }
 
 void Host::MaybeFound() {
-  if (!bootstrap_->MayFound() || HasData()) return;
+  if (!bootstrap_->MayFound(clock_.MonoNow()) || HasData()) return;
   std::string cluster_id = NewClusterId(*parts_.runtime);
   {
     std::lock_guard lock(state_mutex_);

@@ -429,6 +429,30 @@ TEST_CASE("a founder whose disk fails has founded nothing, and tells of no clust
   for (const char* name : {"b", "c"}) CHECK(world.node(name)->status().term == Term(0));
 }
 
+TEST_CASE("a founder waits for the word of one that has data and is slow to be reached") {
+  VirtualWorld world;
+  StartGroup(world);
+  const std::string cluster = world.node("c").cluster_id();
+  for (const std::string& name : kNames) world.Crash(name);
+  world.WipeDisk("a");
+  world.WipeDisk("b");
+  // a and b find each other at once; c is up, and first heard half a second later.
+  for (const char* other : {"a", "b"}) world.Cut(other, "c", true);
+  world.StartAll(kNames);
+  world.loop().RunUntil(world.loop().now() + absl::Milliseconds(500));
+  CHECK(world.node("a")->status().term == Term(0));
+  for (const char* other : {"a", "b"}) world.Cut(other, "c", false);
+  world.loop().RunUntil(world.loop().now() + absl::Milliseconds(500));
+  // Its word stays, also where it is not heard any more.
+  for (const char* other : {"a", "b"}) world.Cut(other, "c", true);
+  world.loop().RunUntil(world.loop().now() + absl::Seconds(10));
+  for (const char* name : {"a", "b"}) {
+    const std::string joined = world.node(name).cluster_id();
+    CHECK((joined.empty() || joined == cluster));
+    CHECK_FALSE(world.node(name)->HasLease());
+  }
+}
+
 TEST_CASE("those who are not the founder wait for it") {
   VirtualWorld world;
   world.Start("b", kNames);

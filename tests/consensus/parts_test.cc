@@ -374,33 +374,57 @@ TEST_CASE("sizes of the log agree with a plain list, to within one range") {
 
 // --- Founding -----------------------------------------------------------------------------------
 
-TEST_CASE("only the smallest id founds, with a majority of empty nodes and nobody with data") {
+TEST_CASE("only the smallest id founds, with all others empty, or a majority of them for a while") {
   const std::map<NodeId, std::string> peers = {
       {NodeId("a"), "1"}, {NodeId("b"), "2"}, {NodeId("c"), "3"}};
+  const MonoTime begin{1000};
+  const MonoTime soon = begin + absl::Milliseconds(500);
+  const MonoTime late = begin + kFoundingPatience;
   Bootstrap founder({NodeId("a"), "", raft::DiskId(1)}, peers);
   CHECK(founder.IsFounder());
-  CHECK_FALSE(founder.MayFound());
-  founder.Answered(NodeId("stranger"), {raft::DiskId(9), false});
-  founder.Answered(NodeId("a"), {raft::DiskId(1), false});
-  CHECK_FALSE(founder.MayFound());
-  founder.Answered(NodeId("b"), {raft::DiskId(2), false});
-  CHECK(founder.MayFound());
+  founder.Answered(begin, NodeId("stranger"), {raft::DiskId(9), false});
+  founder.Answered(begin, NodeId("a"), {raft::DiskId(1), false});
+  CHECK_FALSE(founder.MayFound(late));
+  founder.Answered(begin, NodeId("b"), {raft::DiskId(2), false});
+  CHECK_FALSE(founder.MayFound(begin));
+  founder.BeginRound();
+  CHECK_FALSE(founder.MayFound(late));  // nobody answers any more
+  founder.Answered(soon, NodeId("b"), {raft::DiskId(2), false});
+  CHECK_FALSE(founder.MayFound(soon));
+  CHECK(founder.MayFound(late));
   const raft::Configuration founding = founder.Founding();
   REQUIRE(founding.voters.size() == 3);
   CHECK(founding.Find(NodeId("a"))->disk == raft::DiskId(1));
   CHECK(founding.Find(NodeId("b"))->disk == raft::DiskId(2));
   CHECK(founding.Find(NodeId("c"))->disk == raft::DiskId(0));
   CHECK(founding.Find(NodeId("c"))->address == "3");
-  founder.Answered(NodeId("c"), {raft::DiskId(3), true});
-  CHECK_FALSE(founder.MayFound());
+  founder.Answered(soon, NodeId("c"), {raft::DiskId(3), false});
+  CHECK(founder.MayFound(soon));
+  CHECK(founder.Founding().Find(NodeId("c"))->disk == raft::DiskId(3));
+
+  // A round without a majority: it begins to wait anew.
   founder.BeginRound();
-  CHECK_FALSE(founder.FoundData());
-  CHECK_FALSE(founder.MayFound());
+  founder.BeginRound();
+  founder.Answered(late, NodeId("b"), {raft::DiskId(2), false});
+  CHECK_FALSE(founder.MayFound(late + absl::Milliseconds(999)));
+  CHECK(founder.MayFound(late + absl::Seconds(1)));
+
+  // Whoever had data once has it, in whatever round it said so.
+  founder.BeginRound();
+  founder.Answered(late, NodeId("c"), {raft::DiskId(3), true});
+  CHECK(founder.FoundData());
+  founder.BeginRound();
+  for (const char* other : {"b", "c"}) {
+    founder.Answered(late, NodeId(other), {raft::DiskId(2), false});
+  }
+  CHECK(founder.FoundData());
+  CHECK_FALSE(founder.MayFound(late + absl::Seconds(10)));
+
   Bootstrap other({NodeId("b"), "", raft::DiskId(2)}, peers);
   CHECK_FALSE(other.IsFounder());
-  other.Answered(NodeId("a"), {raft::DiskId(1), false});
-  other.Answered(NodeId("c"), {raft::DiskId(3), false});
-  CHECK_FALSE(other.MayFound());
+  other.Answered(begin, NodeId("a"), {raft::DiskId(1), false});
+  other.Answered(begin, NodeId("c"), {raft::DiskId(3), false});
+  CHECK_FALSE(other.MayFound(late));
 }
 
 }  // namespace
