@@ -57,6 +57,7 @@ TEMPLATE_TEST_CASE("three nodes found one cluster and apply the same commands", 
 
 TEMPLATE_TEST_CASE("a large command travels in pieces", "", ThreadWorld, VirtualWorld) {
   TestType world;
+  world.ExpectBulk();
   Node& leader = StartGroup(world);
   const std::string large((4 << 20) - 100, 'x');
   REQUIRE(world.Propose(leader, large).ok());
@@ -279,6 +280,7 @@ TEST_CASE("application frames of another cluster, and of none, are not heard") {
 TEMPLATE_TEST_CASE("a member that is down holds the log, and catches up from it", "", ThreadWorld,
                    VirtualWorld) {
   TestType world;
+  world.ExpectBulk();
   world.options.max_unapplied_bytes = 16 << 20;
   Node& leader = StartGroup(world);
   const std::string absent = Others(leader)[0];
@@ -300,6 +302,7 @@ TEMPLATE_TEST_CASE("a member that is down holds the log, and catches up from it"
 TEMPLATE_TEST_CASE("a log that cannot be cut has an end, and goes on once it can", "", ThreadWorld,
                    VirtualWorld) {
   TestType world;
+  world.ExpectBulk();
   const bool comes_back = GENERATE(true, false);
   world.options.max_entry_bytes = 2 << 20;
   world.options.max_unapplied_bytes = 4 << 20;

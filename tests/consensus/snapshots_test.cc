@@ -78,6 +78,7 @@ TEMPLATE_TEST_CASE("a member that was away longer than the log reaches back gets
 TEMPLATE_TEST_CASE("a transfer goes on where it was when the network comes back", "", ThreadWorld,
                    VirtualWorld) {
   TestType world;
+  world.ExpectBulk();
   CutSoon(world);
   world.options.snapshot_bytes_per_second = 8 << 20;
   Node& leader = StartGroup(world);
@@ -173,6 +174,7 @@ TEST_CASE("a crash at any step of the loop during an install leaves a node that 
 TEMPLATE_TEST_CASE("a leader that is replaced in the middle of a transfer leaves nothing behind",
                    "", ThreadWorld, VirtualWorld) {
   TestType world;
+  world.ExpectBulk();
   CutSoon(world);
   world.options.snapshot_bytes_per_second = 2 << 20;
   Node& leader = StartGroup(world);
@@ -290,6 +292,7 @@ TEMPLATE_TEST_CASE("a member is added to a group of one by a snapshot, and votes
 TEMPLATE_TEST_CASE("a member that is removed and added again in a transfer gets another", "",
                    ThreadWorld, VirtualWorld) {
   TestType world;
+  world.ExpectBulk();
   CutSoon(world);
   world.options.snapshot_bytes_per_second = 2 << 20;
   Node& leader = StartGroup(world);

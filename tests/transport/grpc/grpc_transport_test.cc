@@ -1,11 +1,6 @@
 // Peers over gRPC on loopback: handshake, order, size, bounds, restart and Stop.
 #include "scheduled/grpc_transport.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
@@ -16,25 +11,15 @@
 #include <vector>
 
 #include "scheduled/log.h"
+#include "transport/grpc/free_address.h"
 
 namespace scheduled {
 namespace {
 
 using std::chrono::steady_clock;
-constexpr auto kPatience = std::chrono::seconds(20);
+constexpr auto kPatience = std::chrono::minutes(2);
 
-// A port that was free a moment ago.
-std::string FreeAddress() {
-  const int fd = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  REQUIRE(bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) == 0);
-  socklen_t size = sizeof(address);
-  REQUIRE(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  close(fd);
-  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
+using testing::FreeAddress;
 
 struct Frame {
   NodeId from;
@@ -75,6 +60,15 @@ class Node {
     stopped_ = true;
   }
 
+  // Waits for the connection to `to`, which has no frame of it afterwards, nor gets one.
+  bool Connects(Node& to) {
+    if (!ReachesWith(to, "ready")) return false;
+    // It may have been said more often than it took; behind "settled" nothing of that comes.
+    transport_->Send(NodeId(to.name_), FrameClass::kConsensus, "settled");
+    if (!to.WaitForLast("settled")) return false;
+    to.TakeFrames();
+    return true;
+  }
   // Says `bytes` again and again until it arrives: connecting takes its time.
   bool ReachesWith(Node& to, const std::string& bytes,
                    FrameClass frame_class = FrameClass::kConsensus) {
@@ -150,36 +144,27 @@ TEST_CASE("a hundred thousand frames arrive in order") {
   Node a("a", FreeAddress()), b("b", FreeAddress());
   REQUIRE(a.Start({b.peer()}).ok());
   REQUIRE(b.Start({a.peer()}).ok());
-  REQUIRE(a.ReachesWith(b, "ready"));
-  b.TakeFrames();
+  REQUIRE(a.Connects(b));
   constexpr int kFrames = 100000;
   constexpr int kWindow = 10000;  // below the queue's bound, so that none is dropped
-  const auto begin = steady_clock::now();
   bool arrived = true;
   for (int i = 0; i < kFrames && arrived; ++i) {
     a.transport().Send(b.id(), FrameClass::kConsensus, std::to_string(i));
     if ((i + 1) % kWindow == 0) arrived = b.WaitForFrames(i + 1);
   }
   REQUIRE(arrived);
-  const auto took = steady_clock::now() - begin;
   const std::vector<Frame> frames = b.TakeFrames();
   REQUIRE(frames.size() == kFrames);
   bool ordered = true;
   for (int i = 0; i < kFrames; ++i) ordered = ordered && frames[i].bytes == std::to_string(i);
   CHECK(ordered);
-  INFO("100,000 frames in " << std::chrono::duration_cast<std::chrono::milliseconds>(took).count()
-                            << " ms");
 }
 
 TEST_CASE("large frames arrive whole, and one that is too large is dropped") {
   Node a("a", FreeAddress()), b("b", FreeAddress());
   REQUIRE(a.Start({b.peer()}).ok());
   REQUIRE(b.Start({a.peer()}).ok());
-  REQUIRE(a.ReachesWith(b, "ready"));
-  // It may have been said more often than it took; behind "last" nothing of that comes.
-  a.transport().Send(b.id(), FrameClass::kConsensus, "last");
-  REQUIRE(b.WaitForLast("last"));
-  b.TakeFrames();
+  REQUIRE(a.Connects(b));
   const std::string large(7 << 20, 'x');
   a.transport().Send(b.id(), FrameClass::kApplication, large);
   a.transport().Send(b.id(), FrameClass::kApplication, std::string(9 << 20, 'y'));
@@ -189,25 +174,6 @@ TEST_CASE("large frames arrive whole, and one that is too large is dropped") {
   const bool is_whole = frames[0].bytes == large;  // nobody reads 7 MiB of a failure
   CHECK(is_whole);
   CHECK(frames[1].bytes == "after");
-}
-
-TEST_CASE("a frame goes one way in a fraction of a millisecond") {
-  Node a("a", FreeAddress()), b("b", FreeAddress());
-  REQUIRE(a.Start({b.peer()}).ok());
-  REQUIRE(b.Start({a.peer()}).ok());
-  REQUIRE(a.ReachesWith(b, "ready"));
-  REQUIRE(b.ReachesWith(a, "ready"));
-  constexpr int kRounds = 1000;
-  const auto begin = steady_clock::now();
-  for (int i = 0; i < kRounds; ++i) {
-    b.TakeFrames();
-    a.transport().Send(b.id(), FrameClass::kConsensus, "ping");
-    REQUIRE(b.WaitForFrames(1));
-  }
-  const double micros =
-      std::chrono::duration<double, std::micro>(steady_clock::now() - begin).count() / kRounds;
-  INFO("one way: " << micros << " us");
-  CHECK(micros < 20000);
 }
 
 TEST_CASE("a peer that restarts is reached again, and not before") {
@@ -309,13 +275,31 @@ TEST_CASE("Stop under load returns, and nothing is received afterwards") {
   }
 }
 
-TEST_CASE("Stop does not wait for a peer that cannot be reached") {
+TEST_CASE("Stop returns though a peer cannot be reached") {
   Node a("a", FreeAddress());
   REQUIRE(a.Start({{NodeId("b"), FreeAddress()}, {NodeId("c"), "192.0.2.1:9"}}).ok());
   REQUIRE(a.WaitForLog("cannot connect to a peer"));
-  const auto begin = steady_clock::now();
   a.Stop();
-  CHECK(steady_clock::now() - begin < std::chrono::seconds(5));
+  CHECK_FALSE(a.late());
+}
+
+// --- Figures: run with [bench] -------------------------------------------------------------------
+
+TEST_CASE("how long a frame goes one way", "[.][bench]") {
+  Node a("a", FreeAddress()), b("b", FreeAddress());
+  REQUIRE(a.Start({b.peer()}).ok());
+  REQUIRE(b.Start({a.peer()}).ok());
+  REQUIRE(a.Connects(b));
+  constexpr int kRounds = 1000;
+  const auto begin = steady_clock::now();
+  for (int i = 0; i < kRounds; ++i) {
+    b.TakeFrames();
+    a.transport().Send(b.id(), FrameClass::kConsensus, "ping");
+    REQUIRE(b.WaitForFrames(1));
+  }
+  const double micros =
+      std::chrono::duration<double, std::micro>(steady_clock::now() - begin).count() / kRounds;
+  WARN("one way: " << micros << " us");
 }
 
 }  // namespace
