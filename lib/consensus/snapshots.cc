@@ -244,10 +244,11 @@ void Snapshots::Work(const NodeId& leader, Term term) {
   term_ = term;
   leader_ = leader;
   if (receiving_ && !receiving_->installing &&
-      (receiving_->from != leader || receiving_->term != term)) {
+      (receiving_->term != term || (!leader.empty() && receiving_->from != leader))) {
     Probe("consensus.snapshot-of-past-term");
     DropReceiving();
   }
+  AskCore();
   WorkSending(term);
   ArmTimer();
 }

@@ -1,6 +1,6 @@
 // Snapshots on their way: as a leader, has the state machine write a copy for a follower whose
 // entries were cut, and sends it; as a follower, puts the pieces together and tells the core. When
-// one is to be installed, the host does it (host_install.cc). Files are read and written on the
+// one is to be installed, the host does it (host_snapshots.cc). Files are read and written on the
 // files lane; all else is on the raft lane. Owned by the host.
 //
 // A copy is held for one follower: as long as it is on its way the log behind it is not cut, and
@@ -100,7 +100,8 @@ class Snapshots {
   void Installed(bool done);
   bool is_installing() const { return receiving_ && receiving_->installing; }
 
-  // Sends what is due; drops what is received from somebody who does not lead any more.
+  // Sends what is due; drops what is received from somebody who does not lead any more. That no
+  // leader is heard for a while, in the same term, is no reason: the same one may be heard again.
   void Work(const NodeId& leader, Term term);
 
  private:
@@ -121,10 +122,12 @@ class Snapshots {
     NodeId from;
     Term term;
     raft::SnapshotMeta meta;
-    std::string dir;
+    std::string dir;  // of this attempt alone
     IncomingSnapshot in;
-    int writing = 0;  // pieces handed to the files lane and not written
-    bool asked = false;
+    int writing = 0;       // pieces handed to the files lane and not written
+    bool asked = false;    // written, and on its way to the core:
+    bool durable = false;  // it is safe to tell
+    bool stepped = false;  // told
     bool installing = false;
   };
 
@@ -148,8 +151,9 @@ class Snapshots {
   void DropReceiving();
   void TellProgress(bool resume);
   void WritePiece(std::string frame, const SnapshotPiece& piece);
-  void Wrote(SnapshotId id, SnapshotPlace through, const absl::Status& written);
+  void Wrote(const std::string& dir, SnapshotPlace through, const absl::Status& written);
   void Finish();
+  void AskCore();
   void ArmTimer();
 
   const SnapshotsParts parts_;

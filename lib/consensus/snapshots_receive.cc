@@ -44,13 +44,12 @@ void Snapshots::OnOffer(const NodeId& from, SnapshotManifest manifest, LogIndex 
                                .in = IncomingSnapshot(std::move(manifest)),
                                .writing = 1});
   const IncomingSnapshot& in = receiving_->in;
-  OnFiles([this, id = in.manifest().id, dir = receiving_->dir, files = in.manifest().files,
-           begin = in.written()] {
+  OnFiles([this, dir = receiving_->dir, files = in.manifest().files, begin = in.written()] {
     absl::Status made = parts_.raft.snapshots->Create(dir);
     for (const SnapshotFile& file : files) {
       if (made.ok() && file.size == 0) made = parts_.raft.snapshots->Append(dir, file.name, "");
     }
-    OnRaft([this, id, begin, made] { Wrote(id, begin, made); });
+    OnRaft([this, dir, begin, made] { Wrote(dir, begin, made); });
   });
   TellProgress(/*resume=*/true);
 }
@@ -85,16 +84,21 @@ void Snapshots::WritePiece(std::string frame, const SnapshotPiece& piece) {
   ++receiving_->writing;
   const IncomingSnapshot& in = receiving_->in;
   const size_t at = static_cast<size_t>(piece.bytes.data() - frame.data());
-  OnFiles([this, id = in.manifest().id, dir = receiving_->dir, through = in.place(),
+  OnFiles([this, dir = receiving_->dir, through = in.place(),
            file = in.manifest().files[piece.place.file].name, at, frame = std::move(frame)] {
     absl::Status written =
         parts_.raft.snapshots->Append(dir, file, std::string_view(frame).substr(at));
-    OnRaft([this, id, through, written] { Wrote(id, through, written); });
+    OnRaft([this, dir, through, written] { Wrote(dir, through, written); });
   });
 }
 
-void Snapshots::Wrote(SnapshotId id, SnapshotPlace through, const absl::Status& written) {
-  if (!receiving_ || receiving_->in.manifest().id != id || receiving_->asked) return;
+// `dir` tells the attempts at one snapshot apart: what an earlier one wrote is not there any more.
+void Snapshots::Wrote(const std::string& dir, SnapshotPlace through, const absl::Status& written) {
+  if (!receiving_ || receiving_->dir != dir) {
+    Probe("consensus.snapshot-written-too-late");
+    return;
+  }
+  if (receiving_->asked) return;
   --receiving_->writing;
   if (!written.ok()) {
     parts_.log.Error("cannot take in a snapshot", {{"error", written.ToString()}});
@@ -108,23 +112,33 @@ void Snapshots::Wrote(SnapshotId id, SnapshotPlace through, const absl::Status& 
 
 void Snapshots::Finish() {
   receiving_->asked = true;
-  OnFiles([this, id = receiving_->in.manifest().id, dir = receiving_->dir] {
+  OnFiles([this, dir = receiving_->dir] {
     absl::Status finished = parts_.raft.snapshots->Finish(dir);
-    OnRaft([this, id, finished] {
-      if (!receiving_ || receiving_->in.manifest().id != id) return;
+    OnRaft([this, dir, finished] {
+      if (!receiving_ || receiving_->dir != dir) return;
       if (!finished.ok()) {
         parts_.log.Error("cannot take in a snapshot", {{"error", finished.ToString()}});
         NotWanted(LogIndex());
         return;
       }
-      events_.step(raft::SnapshotReceived{receiving_->from, receiving_->term,
-                                          raft::TransferId(id.value), receiving_->meta});
+      receiving_->durable = true;
+      AskCore();
     });
   });
 }
 
+// Where no leader is known, it waits for the word of its own: nobody would want it.
+void Snapshots::AskCore() {
+  if (!receiving_ || !receiving_->durable || receiving_->stepped) return;
+  if (receiving_->from != leader_) return;
+  receiving_->stepped = true;
+  events_.step(raft::SnapshotReceived{receiving_->from, receiving_->term,
+                                      raft::TransferId(receiving_->in.manifest().id.value),
+                                      receiving_->meta});
+}
+
 bool Snapshots::IsAwaiting(raft::TransferId transfer) const {
-  return receiving_ && receiving_->asked && !receiving_->installing &&
+  return receiving_ && receiving_->stepped && !receiving_->installing &&
          receiving_->in.manifest().id.value == transfer.value;
 }
 
@@ -136,7 +150,7 @@ void Snapshots::NotWanted(LogIndex commit) {
 }
 
 std::string Snapshots::PathForInstall() {
-  SCHEDULED_ASSERT(receiving_ && receiving_->asked, "what is installed has been received");
+  SCHEDULED_ASSERT(receiving_ && receiving_->stepped, "what is installed has been received");
   receiving_->installing = true;
   return parts_.raft.snapshots->PathOf(receiving_->dir);
 }

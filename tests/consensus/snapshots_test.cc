@@ -1,5 +1,6 @@
 // Snapshots end to end: a member that lags behind what the log still has gets a copy of the state
 // and goes on from there, whatever is lost, cut off or crashes meanwhile.
+#include "base/assert.h"
 #include "consensus/world.h"
 
 namespace scheduled::testing {
@@ -100,6 +101,36 @@ TEMPLATE_TEST_CASE("a transfer goes on where it was when the network comes back"
   Node* now = world.WaitForLeader(kNames);
   REQUIRE(now != nullptr);
   REQUIRE(IsLevel(world, away, *now));
+}
+
+TEST_CASE("a transfer goes on after a silence that is longer than an election takes") {
+  VirtualWorld world;
+  CutSoon(world);
+  world.options.snapshot_bytes_per_second = 1 << 20;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  for (int i = 0; i < 6; ++i) {
+    REQUIRE(world.Propose(leader, std::string(1 << 20, 'y')).ok());
+  }
+  WriteUntilCut(world, leader, leader->status().last_index);
+  world.Start(away, kNames);
+  REQUIRE(world.Until([&] { return world.disk(away).snapshots.directories() > 0; }));
+  world.loop().RunUntil(world.loop().now() + absl::Seconds(2));
+  static int resumed = 0;
+  resumed = 0;
+  SetProbeSink([](const char* name) {
+    if (std::string_view(name) == "consensus.snapshot-resumed") ++resumed;
+  });
+  world.Isolate(away, kNames);
+  REQUIRE(world.Until([&] { return world.node(away)->status().leader.empty(); }));
+  CHECK(world.disk(away).snapshots.directories() == 1);
+  world.Isolate(away, kNames, /*cut=*/false);
+  REQUIRE(IsLevel(world, away, leader));
+  SetProbeSink(nullptr);
+  CHECK(resumed > 0);
+  REQUIRE(world.Until([&] { return leader->status().snapshots_sent == 1; }));
+  CHECK(leader->status().snapshots_dropped == 0);
 }
 
 TEMPLATE_TEST_CASE("a snapshot that is damaged is dropped, and the next one is taken", "",
