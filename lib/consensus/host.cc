@@ -42,6 +42,7 @@ SnapshotLimits LimitsOf(const RaftOptions& options) {
   limits.pacing.bytes_per_second = options.snapshot_bytes_per_second;
   limits.pacing.patience = options.snapshot_patience;
   limits.log_bytes = options.snapshot_log_bytes;
+  limits.most_log_bytes = options.max_log_bytes / 4 * 3;
   limits.tail_bytes = options.log_tail_bytes;
   return limits;
 }

@@ -84,7 +84,9 @@ void Snapshots::Checkpoint(const NodeId& peer, SnapshotId id, const std::string&
   OnFiles([this, peer, id, dir, index, copied] {
     auto files = copied.ok() ? parts_.raft.snapshots->List(dir) : copied;
     OnRaft([this, peer, id, dir, index, files = std::move(files)]() mutable {
-      if (FindSending(peer, id) == nullptr) {
+      const Sending* sending = FindSending(peer, id);
+      if (sending == nullptr || sending->ended) {
+        Probe("consensus.snapshot-copied-too-late");
         RemoveDir(dir);
         return;
       }
@@ -95,14 +97,16 @@ void Snapshots::Checkpoint(const NodeId& peer, SnapshotId id, const std::string&
 
 void Snapshots::Checkpointed(const NodeId& peer, SnapshotId id, LogIndex index,
                              absl::StatusOr<std::vector<SnapshotFile>> files) {
+  Sending& sending = *FindSending(peer, id);
   if (!files.ok()) {
+    RemoveDir(sending.dir);
     FailSending(peer, id, files.status().ToString());
     return;
   }
-  Sending& sending = *FindSending(peer, id);
   const std::optional<raft::SnapshotMeta> meta = events_.describe(index);
   SnapshotManifest manifest{id, meta ? raft::EncodeSnapshotMeta(*meta) : "", *std::move(files)};
   if (!meta || !IsWithinBounds(manifest)) {
+    RemoveDir(sending.dir);
     FailSending(peer, id, "the copy cannot be described");
     return;
   }
@@ -149,7 +153,8 @@ void Snapshots::FailSending(const NodeId& peer, SnapshotId id, std::string_view 
   ++counts_.dropped;
   parts_.log.Warn("a snapshot to a peer came to nothing",
                   {{"peer", peer.value}, {"reason", std::string(why)}});
-  RemoveDir(sending->dir);
+  // Without a copy yet, whoever makes it removes it.
+  if (sending->out) RemoveDir(sending->dir);
   sending->ended = true;
   sending->out.reset();
   parts_.raft.raft->PostAt(now() + kRetryDelay, [this, peer, id] {
@@ -171,6 +176,10 @@ void Snapshots::StopSending() {
   catching_up_.clear();
 }
 
+uint64_t Snapshots::MayHold(uint64_t copy_bytes) const {
+  return std::min(std::max(limits_.log_bytes, copy_bytes), limits_.most_log_bytes);
+}
+
 LogIndex Snapshots::Hold(const raft::Status& core, const LogSizes& sizes) {
   LogIndex hold(UINT64_MAX);
   const auto behind = [&](LogIndex index) { return sizes.total() - sizes.BytesThrough(index); };
@@ -181,7 +190,7 @@ LogIndex Snapshots::Hold(const raft::Status& core, const LogSizes& sizes) {
                     [&peer = peer](const raft::PeerStatus& each) { return each.id == peer; });
     if (!is_member) {
       FailSending(peer, sending.id, "it is no member any more");
-    } else if (behind(sending.hold) > std::max(limits_.log_bytes, sending.bytes)) {
+    } else if (behind(sending.hold) > MayHold(sending.bytes)) {
       FailSending(peer, sending.id, "too much was written to the log meanwhile");
     } else {
       hold = std::min(hold, sending.hold);
@@ -196,8 +205,7 @@ LogIndex Snapshots::Hold(const raft::Status& core, const LogSizes& sizes) {
       catching_up.progressed = now();
     }
     const uint64_t bytes = behind(catching_up.match);
-    const bool is_over = bytes <= limits_.tail_bytes / 2 ||
-                         bytes > std::max(limits_.log_bytes, catching_up.bytes) ||
+    const bool is_over = bytes <= limits_.tail_bytes / 2 || bytes > MayHold(catching_up.bytes) ||
                          now() >= catching_up.progressed + limits_.pacing.patience;
     if (is_over) {
       catching_up_.erase(found);

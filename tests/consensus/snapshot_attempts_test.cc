@@ -197,5 +197,54 @@ TEST_CASE("a snapshot is kept while no leader is heard, and goes on with the sam
   }
 }
 
+raft::Status LeaderOf(const std::vector<const char*>& peers) {
+  raft::Status status;
+  status.role = raft::Role::kLeader;
+  for (const char* peer : peers) {
+    raft::PeerStatus& each = status.peers.emplace_back();
+    each.id = NodeId(peer);
+  }
+  return status;
+}
+
+TEST_CASE("a transfer that failed while its copy was made stays failed, and leaves no copy") {
+  Side side;
+  side.snapshots->Work(NodeId("a"), Term(1));
+  side.snapshots->Send(NodeId("b"), LogIndex(5));
+  REQUIRE(side.apply.waiting() == 1);
+  // b is no member any more: nothing is removed yet, and nothing will be there.
+  side.snapshots->Hold(LeaderOf({"c"}), LogSizes());
+  CHECK(side.snapshots->counts().dropped == 1);
+  CHECK(side.files.waiting() == 0);
+  const bool is_early = GENERATE(true, false);
+  if (is_early) side.RunAll();
+  side.loop.RunUntil(side.loop.now() + absl::Seconds(2));
+  side.RunAll();
+  CHECK(side.sent.empty());
+  CHECK(side.disk.directories() == 0);
+  CHECK(side.snapshots->counts().dropped == 1);
+  REQUIRE(side.stepped.size() == 1);
+  CHECK_FALSE(std::get<raft::SnapshotSent>(side.stepped[0]).installed);
+}
+
+TEST_CASE("a transfer holds the log for as much as its copy, but not until clients are refused") {
+  SnapshotLimits limits;
+  limits.log_bytes = 1000;
+  limits.most_log_bytes = 3000;
+  Side side(limits);
+  side.machine.size = GENERATE(100, 2000, 5000);
+  side.snapshots->Work(NodeId("a"), Term(1));
+  side.snapshots->Send(NodeId("b"), LogIndex(5));
+  side.RunAll();
+  LogSizes sizes;
+  sizes.Append({LogIndex(1), LogIndex(5), 1'000'000});
+  const uint64_t most = std::min<uint64_t>(std::max<uint64_t>(side.machine.size, 1000), 3000);
+  sizes.Append({LogIndex(6), LogIndex(6), most});
+  CHECK(side.snapshots->Hold(LeaderOf({"b"}), sizes) == LogIndex(5));
+  sizes.Append({LogIndex(7), LogIndex(7), 1});
+  CHECK(side.snapshots->Hold(LeaderOf({"b"}), sizes) == LogIndex(UINT64_MAX));
+  CHECK(side.snapshots->counts().dropped == 1);
+}
+
 }  // namespace
 }  // namespace scheduled
