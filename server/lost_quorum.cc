@@ -31,9 +31,10 @@ constexpr char kWarning[] =
     "larger\n"
     "    term, then the larger index.\n"
     "  - Writes that were never acknowledged, and are in this log, count from now on.\n"
-    "  - No other node of the old group may ever run again on its old directory. Empty it first; "
-    "the\n"
-    "    node then joins anew.\n"
+    "  - The node stays alone: with this version no other can join it. None of the other nodes "
+    "may\n"
+    "    be started again, neither on its old directory nor, with the old peers, on an empty one:\n"
+    "    they would be a second group beside this one, with jobs of its own.\n"
     "  - Runs that the lost nodes had begun are delivered again, with larger fencing tokens.\n";
 
 }  // namespace
@@ -50,8 +51,12 @@ absl::Status RepairQuorum(const Config& config, bool confirmed) {
   absl::StatusOr<StoppedNode> after = RepairLostQuorum(config.data_dir);
   if (!after.ok()) return after.status();
   Print("\nRepaired:", *after);
-  std::fputs("\nStart it without --peers. Never start the other old nodes on their directories.\n",
-             stdout);
+  std::fputs(
+      "\nStart it without --peers: it is a group of one, and no other node can join it with this\n"
+      "version. Never start the other old nodes again, neither on their directories nor, with "
+      "their\n"
+      "old peers, on empty ones.\n",
+      stdout);
   return absl::OkStatus();
 }
 
