@@ -124,10 +124,11 @@ void Host::TellRole(RoleChange told) {
 void Host::DoConfiguration(const raft::Configuration& configuration) {
   configuration_ = configuration;
   if (parts_.transport == nullptr || configuration.empty()) return;
-  std::map<NodeId, std::string> addresses;
+  // Those that are given as well: a node that was away knows an old group from its log, and has to
+  // answer a leader that came later.
+  std::map<NodeId, std::string> addresses = options_.peers;
   for (const NodeId& id : configuration.Ids()) {
-    const auto given = options_.peers.find(id);
-    addresses[id] = given != options_.peers.end() ? given->second : configuration.Find(id)->address;
+    addresses.try_emplace(id, configuration.Find(id)->address);
   }
   parts_.transport->SetPeers(addresses);
 }

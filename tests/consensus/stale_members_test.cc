@@ -1,0 +1,43 @@
+// A member that was away while the group changed: what its own log says of the members is old.
+
+#include "consensus/world.h"
+
+namespace scheduled::testing {
+namespace {
+
+TEST_CASE("a node answers a leader that its own log does not know yet") {
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  ThreadWorld world;
+  world.StartAll(names);
+  REQUIRE(world.WaitForLeader(names) != nullptr);
+  const auto change = [&](MemberChangeKind kind) {
+    REQUIRE(world.Until([&] {
+      Node* leader = world.WaitForLeader({"b", "d"});
+      return leader != nullptr &&
+             world.Wait(leader->ChangeMembers({{kind, NodeId("a"), "a", {}}})).ok();
+    }));
+  };
+  // "c" sees "a" go, and does not see it come back.
+  REQUIRE(world.Until([&] {
+    Node& leader = *world.WaitForLeader(names);
+    return leader->status().node_id == NodeId("b") || world.Wait(leader.Transfer(NodeId("b"))).ok();
+  }));
+  change(MemberChangeKind::kRemove);
+  REQUIRE(world.Until([&] { return world.node("c")->status().members.size() == 3; }));
+  world.Crash("c");
+  change(MemberChangeKind::kAddVoter);
+  REQUIRE(world.Until([&] {
+    Node* leader = world.WaitForLeader({"a", "b", "d"});
+    return leader != nullptr && ((*leader)->status().node_id == NodeId("a") ||
+                                 world.Wait(leader->Transfer(NodeId("a"))).ok());
+  }));
+  world.Start("c", names);
+  CHECK(world.Until([&] {
+    Node* leader = world.WaitForLeader({"a", "b", "d"});
+    return leader != nullptr && world.Propose(*leader, "on").ok() &&
+           world.node("c")->status().applied_index >= (*leader)->status().commit_index;
+  }));
+}
+
+}  // namespace
+}  // namespace scheduled::testing
