@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <string>
 
@@ -26,7 +27,7 @@ class MapMachine : public StateMachine {
  public:
   explicit MapMachine(std::string dir) : dir_(std::move(dir)) {
     std::filesystem::create_directories(dir_);
-    if (Load(dir_ + "/map").ok()) flushed_ = applied_.index;
+    if (Load(dir_ + "/map", std::nullopt).ok()) flushed_ = applied_.index;
   }
 
   absl::StatusOr<std::vector<std::string>> Apply(std::span<const Command> commands,
@@ -54,8 +55,8 @@ class MapMachine : public StateMachine {
     std::filesystem::create_directory(dir);
     return Save(dir + "/map");
   }
-  absl::Status Install(const std::string& dir) override {
-    if (absl::Status loaded = Load(dir + "/map"); !loaded.ok()) {
+  absl::Status Install(const std::string& dir, AppliedPosition at) override {
+    if (absl::Status loaded = Load(dir + "/map", at); !loaded.ok()) {
       return absl::InvalidArgumentError(loaded.message());
     }
     ++installs_;
@@ -77,7 +78,7 @@ class MapMachine : public StateMachine {
     out.close();
     return out ? absl::OkStatus() : absl::UnavailableError("cannot write " + path);
   }
-  absl::Status Load(const std::string& path) {
+  absl::Status Load(const std::string& path, std::optional<AppliedPosition> must_be) {
     std::ifstream in(path);
     AppliedPosition at;
     std::map<std::string, std::string> map;
@@ -85,6 +86,7 @@ class MapMachine : public StateMachine {
     if (!(in >> at.index.value >> at.term.value) || !std::getline(in, line)) {
       return absl::NotFoundError("there is no map in " + path);
     }
+    if (must_be && at != *must_be) return absl::NotFoundError("another map is in " + path);
     while (std::getline(in, line))
       map[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
     std::lock_guard lock(mutex_);

@@ -31,7 +31,9 @@ struct AppliedPosition {
   auto operator<=>(const AppliedPosition&) const = default;
 };
 
-// All methods are called on the apply lane, one at a time, except where a method says otherwise.
+// All methods are called on the apply lane, one at a time. Where the node has a lane of its own for
+// flushes, which RaftNode::Open does not give it, Flush and Durable are called there: beside Apply,
+// applied and Checkpoint, but never during Install.
 class StateMachine {
  public:
   virtual ~StateMachine() = default;
@@ -60,10 +62,17 @@ class StateMachine {
     (void)term;
   }
 
-  // Writes a consistent copy of the state into the new directory `dir`, for a snapshot.
+  // Writes a consistent copy of the state into `dir`, for a snapshot: creates the directory, whose
+  // parent is there, and puts at least one file into it, and no directory. It is of the position
+  // that applied() tells during the call, can be read on return, and does not change afterwards,
+  // whatever is applied meanwhile. An error drops this transfer alone.
   virtual absl::Status Checkpoint(const std::string& dir) = 0;
-  // Replaces the whole state by a copy that Checkpoint of another node wrote.
-  virtual absl::Status Install(const std::string& dir) = 0;
+  // Replaces the whole state by the copy in `dir`, which Checkpoint of another node wrote and which
+  // stands at `at`; it may take the files over. Atomic, and durable on return: a crash during the
+  // call leaves the old state or the new one. Afterwards applied() and Durable() tell `at`.
+  // kInvalidArgument: the copy is damaged, or stands elsewhere; the state is as it was, and the
+  // node goes on. Any other error stops the node.
+  virtual absl::Status Install(const std::string& dir, AppliedPosition at) = 0;
 };
 
 }  // namespace scheduled

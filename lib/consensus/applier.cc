@@ -185,7 +185,7 @@ void Applier::On(Installing item) {
   SCHEDULED_ASSERT(item.at.index > applied_.index, "a snapshot never goes behind what is applied");
   installing_ = true;
   parts_.flusher->Hold([this, item = std::move(item)] {
-    EndInstall(item.at, parts_.state_machine->Install(item.path));
+    EndInstall(item.at, parts_.state_machine->Install(item.path, item.at));
     installing_ = false;
     parts_.flusher->Release();
     Work();

@@ -299,8 +299,9 @@ absl::Status JobStateMachine::Checkpoint(const std::string& dir) {
   return impl_->store().Checkpoint(dir);
 }
 
-absl::Status JobStateMachine::Install(const std::string& dir) {
-  if (absl::Status status = impl_->store().InstallFrom(dir); !status.ok()) return status;
+absl::Status JobStateMachine::Install(const std::string& dir, AppliedPosition at) {
+  const LogPosition position{at.index, at.term};
+  if (absl::Status status = impl_->store().InstallFrom(dir, position); !status.ok()) return status;
   return impl_->Load();
 }
 

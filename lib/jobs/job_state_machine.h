@@ -64,7 +64,7 @@ class JobStateMachine : public StateMachine {
   absl::Status Flush() override;
   void OnLeading(bool leader, Term term) override;
   absl::Status Checkpoint(const std::string& dir) override;
-  absl::Status Install(const std::string& dir) override;
+  absl::Status Install(const std::string& dir, AppliedPosition at) override;
 
   // --- The windows, while leading; empty otherwise --------------------------------------------
 

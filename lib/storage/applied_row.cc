@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "base/assert.h"
 #include "base/codec.h"
 
@@ -53,6 +54,11 @@ absl::StatusOr<LogPosition> ReadApplied(const TableStore& store) {
   if (!row.ok()) return row.status();
   if (!row->has_value()) return LogPosition{};
   return DecodeAppliedRow(**row);
+}
+
+absl::Status WrongPosition(const std::string& dir, LogPosition found) {
+  return absl::InvalidArgumentError(absl::StrCat(dir, " holds tables of another position: entry ",
+                                                 found.index.value, " of term ", found.term.value));
 }
 
 }  // namespace scheduled

@@ -32,6 +32,9 @@ LogPosition AppliedBy(const TableBatch& batch, LogPosition last);
 // Reads the row as committed; {0, 0} if the tables were never written.
 absl::StatusOr<LogPosition> ReadApplied(const TableStore& store);
 
+// Of tables in `dir` that are not at the position that they should be at: INVALID_ARGUMENT.
+absl::Status WrongPosition(const std::string& dir, LogPosition found);
+
 }  // namespace scheduled
 
 #endif  // SCHEDULED_LIB_STORAGE_APPLIED_ROW_H_

@@ -139,12 +139,14 @@ absl::StatusOr<std::string> MemoryTableStore::ReadCopy(const std::string& dir) {
   return file;
 }
 
-absl::Status MemoryTableStore::InstallFrom(const std::string& dir) {
+absl::Status MemoryTableStore::InstallFrom(const std::string& dir,
+                                           std::optional<LogPosition> must_be) {
   const absl::StatusOr<std::string> file = ReadCopy(dir);
   std::optional<TableRows> rows = file.ok() ? DecodeTableRows(*file) : std::nullopt;
   if (!rows) return absl::InvalidArgumentError(absl::StrCat(dir, " does not hold intact tables"));
   absl::StatusOr<LogPosition> applied = AppliedIn(*rows);
   if (!applied.ok()) return absl::InvalidArgumentError(applied.status().message());
+  if (must_be && *applied != *must_be) return WrongPosition(dir, *applied);
   {
     std::unique_lock lock(mutex_);
     rows_.swap(*rows);

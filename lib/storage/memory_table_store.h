@@ -35,7 +35,7 @@ class MemoryTableStore : public TableStore {
   absl::Status Flush() override;
   absl::StatusOr<LogIndex> FlushedIndex() const override;
   absl::Status Checkpoint(const std::string& dir) override;
-  absl::Status InstallFrom(const std::string& dir) override;
+  absl::Status InstallFrom(const std::string& dir, std::optional<LogPosition> must_be) override;
 
  private:
   absl::Status WriteCopy(const std::string& dir, const std::string& file);

@@ -169,23 +169,31 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> RocksTableStore::TakeIn(
   return db;
 }
 
-absl::Status RocksTableStore::InstallFrom(const std::string& dir) {
+absl::Status RocksTableStore::InstallFrom(const std::string& dir,
+                                          std::optional<LogPosition> must_be) {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
   std::unique_lock lock(switch_);
   const std::string old_place = GenerationDir(generation_);
   const std::string place = GenerationDir(generation_ + 1);
   absl::StatusOr<std::unique_ptr<rocksdb::DB>> db = TakeIn(dir, place);
-  if (absl::IsDataLoss(db.status()) || absl::IsNotFound(db.status())) {
+  absl::StatusOr<LogPosition> applied =
+      db.ok() ? AppliedIn(db->get(), /*durable=*/false) : db.status();
+  absl::Status refused;
+  if (absl::IsDataLoss(applied.status()) || absl::IsNotFound(applied.status())) {
+    refused = absl::InvalidArgumentError(
+        absl::StrCat(dir, " does not hold intact tables: ", applied.status().message()));
+  } else if (applied.ok() && must_be && *applied != *must_be) {
+    refused = WrongPosition(dir, *applied);
+  }
+  if (!refused.ok()) {
     Probe("storage.install_refused");
-    // What could not be read is of no use to anybody; the old tables are untouched.
+    // It is of no use to anybody; the old tables are untouched.
+    if (db.ok()) db->reset();
     if (absl::Status removed = RemoveFlatDirectory(resources_.env(), place); !removed.ok()) {
       return latch_.Fail(removed);
     }
-    return absl::InvalidArgumentError(
-        absl::StrCat(dir, " does not hold intact tables: ", db.status().message()));
+    return refused;
   }
-  if (!db.ok()) return latch_.Fail(db.status());
-  absl::StatusOr<LogPosition> applied = AppliedIn(db->get(), /*durable=*/false);
   if (!applied.ok()) return latch_.Fail(applied.status());
   if (absl::Status status = WriteGeneration(generation_ + 1); !status.ok()) {
     return latch_.Fail(status);

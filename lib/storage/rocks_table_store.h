@@ -52,7 +52,7 @@ class RocksTableStore : public TableStore {
   absl::Status Flush() override;
   absl::StatusOr<LogIndex> FlushedIndex() const override;
   absl::Status Checkpoint(const std::string& dir) override;
-  absl::Status InstallFrom(const std::string& dir) override;
+  absl::Status InstallFrom(const std::string& dir, std::optional<LogPosition> must_be) override;
 
   // Any thread.
   TableStoreFigures figures() const;

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "scheduled/types.h"
+#include "storage/log_store.h"
 
 namespace scheduled {
 
@@ -70,8 +71,9 @@ class TableStore {
   // directory over: it is gone on return. Verifies what it takes in before it gives up what it has.
   // The switch is atomic and durable: a crash leaves the old tables or the new ones. Not during
   // Apply, Flush or Checkpoint; Get and Scan of other threads wait for the switch.
-  // INVALID_ARGUMENT, which stops nobody, if `dir` does not hold intact tables: the old ones stay.
-  virtual absl::Status InstallFrom(const std::string& dir) = 0;
+  // INVALID_ARGUMENT, which stops nobody, if `dir` does not hold intact tables, or if their applied
+  // position is not `must_be`, where that is given: the old ones stay.
+  virtual absl::Status InstallFrom(const std::string& dir, std::optional<LogPosition> must_be) = 0;
 };
 
 }  // namespace scheduled

@@ -126,7 +126,7 @@ class Machine : public StateMachine {
     if (written.ok()) written = disk_.snapshots.Append(dir, "commands", all);
     return written;
   }
-  absl::Status Install(const std::string& dir) override {
+  absl::Status Install(const std::string& dir, AppliedPosition expected) override {
     std::lock_guard lock(mutex_);
     installer_ = std::this_thread::get_id();
     if (refuse_installs_ > 0) {
@@ -137,9 +137,12 @@ class Machine : public StateMachine {
     auto all = ReadSnapshotFile(disk_.snapshots, dir, "commands");
     auto empty = ReadSnapshotFile(disk_.snapshots, dir, "empty");
     if (!position.ok() || !all.ok() || !empty.ok()) return absl::InvalidArgumentError("not whole");
+    AppliedPosition found;
     KeyReader at(*position);
-    at.U64(&applied_.index.value);
-    at.U64(&applied_.term.value);
+    at.U64(&found.index.value);
+    at.U64(&found.term.value);
+    if (found != expected) return absl::InvalidArgumentError("of another position");
+    applied_ = found;
     commands_.clear();
     for (KeyReader reader(*all); !reader.rest().empty();) {
       AppliedCommand command;

@@ -186,7 +186,7 @@ class SlowFlush : public StateMachine {
     return outcome;
   }
   absl::Status Checkpoint(const std::string&) override { return absl::OkStatus(); }
-  absl::Status Install(const std::string&) override { return absl::OkStatus(); }
+  absl::Status Install(const std::string&, AppliedPosition) override { return absl::OkStatus(); }
 
   explicit SlowFlush(VirtualLoop* virtual_loop) : loop(*virtual_loop) {}
   VirtualLoop& loop;

@@ -69,7 +69,7 @@ class CopyingMachine : public StateMachine {
     absl::Status made = files_.Create(dir);
     return made.ok() ? files_.Append(dir, "state", std::string(size, 's')) : made;
   }
-  absl::Status Install(const std::string&) override { return absl::OkStatus(); }
+  absl::Status Install(const std::string&, AppliedPosition) override { return absl::OkStatus(); }
   size_t size = 100;
 
  private:

@@ -54,7 +54,9 @@ class RegisterMachine final : public StateMachine {
   absl::StatusOr<LogIndex> Durable() const override { return tables_.FlushedIndex(); }
   absl::Status Flush() override { return tables_.Flush(); }
   absl::Status Checkpoint(const std::string& dir) override { return tables_.Checkpoint(dir); }
-  absl::Status Install(const std::string& dir) override { return tables_.InstallFrom(dir); }
+  absl::Status Install(const std::string& dir, AppliedPosition at) override {
+    return tables_.InstallFrom(dir, LogPosition{at.index, at.term});
+  }
 
  private:
   LogWorkload& workload_;

@@ -123,7 +123,8 @@ absl::Status SimTableStore::Checkpoint(const std::string& dir) {
   return Sync();
 }
 
-absl::Status SimTableStore::InstallFrom(const std::string& dir) {
+absl::Status SimTableStore::InstallFrom(const std::string& dir,
+                                        std::optional<LogPosition> must_be) {
   if (!failure_.ok()) return failure_;
   absl::StatusOr<std::string> bytes = ReadSnapshotFile(files_, dir, kRowsFile);
   if (!bytes.ok()) return absl::InvalidArgumentError("no tables are there to be installed");
@@ -137,6 +138,14 @@ absl::Status SimTableStore::InstallFrom(const std::string& dir) {
       }
     }
     rows.emplace(row[0], row[1]);
+  }
+  if (must_be) {
+    const auto row = rows.find(kAppliedRowKey);
+    const absl::StatusOr<LogPosition> at =
+        row == rows.end() ? LogPosition{} : DecodeAppliedRow(row->second);
+    if (!at.ok() || *at != *must_be) {
+      return absl::InvalidArgumentError("the tables to be installed are of another position");
+    }
   }
   // The switch comes with the end of the sync; a crash in it leaves the old tables, or by chance
   // the new ones: here these, as a rename that got through.

@@ -36,7 +36,7 @@ class SimTableStore final : public TableStore {
   absl::Status Flush() override;
   absl::StatusOr<LogIndex> FlushedIndex() const override;
   absl::Status Checkpoint(const std::string& dir) override;
-  absl::Status InstallFrom(const std::string& dir) override;
+  absl::Status InstallFrom(const std::string& dir, std::optional<LogPosition> must_be) override;
 
   // The node is dead: goes back to a prefix that a flush may have left.
   void Crash(Random* random);

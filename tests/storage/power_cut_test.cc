@@ -174,7 +174,7 @@ class TablePowerCuts {
     copy_at_.reset();
     // Until it returns either of the two may be found, and both are in the history.
     flushed_ = std::min(flushed_, at);
-    absl::Status status = store.InstallFrom("/data/copy" + std::to_string(copies_));
+    absl::Status status = store.InstallFrom("/data/copy" + std::to_string(copies_), std::nullopt);
     if (status.ok()) {
       history_.resize(at + 1);
       flushed_ = at;

@@ -152,7 +152,7 @@ absl::Status TakeIn(const std::map<std::string, std::string>& copy, DirectorySna
     }
   }
   if (absl::Status s = in.Finish("in"); !s.ok()) return s;
-  return tables.InstallFrom(in.PathOf("in"));
+  return tables.InstallFrom(in.PathOf("in"), std::nullopt);
 }
 
 TEST_CASE("the power may fail at any change of a transfer and of its install") {
@@ -191,20 +191,21 @@ TEST_CASE("the power may fail at any change of a transfer and of its install") {
   REQUIRE(new_found > 1);
 }
 
-TEST_CASE("tables in memory are copied through directories in memory, and a damaged copy is refused") {
+TEST_CASE(
+    "tables in memory are copied through directories in memory, and a damaged copy is refused") {
   MemorySnapshotFiles files;
   MemoryTableStore from(&files), to(&files);
   REQUIRE(ApplyRows(from, 7, {{"a", "1"}, {"b", std::string(300, 'x')}}).ok());
   REQUIRE(ApplyRows(to, 3, {{"z", "9"}}).ok());
   REQUIRE(from.Checkpoint("copy").ok());
-  REQUIRE(to.InstallFrom("copy").ok());
+  REQUIRE(to.InstallFrom("copy", std::nullopt).ok());
   CHECK(RowsOf(to) == RowsOf(from));
   CHECK(*to.FlushedIndex() == LogIndex(7));
   CHECK(files.directories() == 0);
   REQUIRE(from.Checkpoint("copy").ok());
   REQUIRE(files.Append("copy", "rows", "more").ok());
-  CHECK(absl::IsInvalidArgument(to.InstallFrom("copy")));
-  CHECK(absl::IsInvalidArgument(to.InstallFrom("none")));
+  CHECK(absl::IsInvalidArgument(to.InstallFrom("copy", std::nullopt)));
+  CHECK(absl::IsInvalidArgument(to.InstallFrom("none", std::nullopt)));
   CHECK(RowsOf(to) == RowsOf(from));
 }
 

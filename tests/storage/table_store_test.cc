@@ -208,7 +208,7 @@ TEST_CASE("a copy has what was applied before it, and installs over anything") {
   target.Apply(2, {{"x", "gone"}});
   const std::string arrived = target.directory.path() + "/arrived";
   std::filesystem::copy(copy, arrived);
-  REQUIRE(target.store->InstallFrom(arrived).ok());
+  REQUIRE(target.store->InstallFrom(arrived, std::nullopt).ok());
   REQUIRE_FALSE(std::filesystem::exists(arrived));
   REQUIRE(RowsOf(*target.store) == expected);
   REQUIRE(*target.store->FlushedIndex() == LogIndex(5));
@@ -241,15 +241,36 @@ TEST_CASE("a copy that is not intact is refused, and the tables stay") {
   for (std::string_view how : {"missing", "short", "empty"}) {
     INFO(how);
     damage(how);
-    REQUIRE(absl::IsInvalidArgument(world.store->InstallFrom(copy)));
+    REQUIRE(absl::IsInvalidArgument(world.store->InstallFrom(copy, std::nullopt)));
     std::filesystem::remove_all(copy);
     REQUIRE(world.Get("a") == Found("1"));
   }
-  REQUIRE(absl::IsInvalidArgument(world.store->InstallFrom(copy)));  // not there at all
+  REQUIRE(
+      absl::IsInvalidArgument(world.store->InstallFrom(copy, std::nullopt)));  // not there at all
   world.Apply(6, {{"b", "1"}});
   REQUIRE(world.store->Checkpoint(copy).ok());
-  REQUIRE(world.store->InstallFrom(copy).ok());
+  REQUIRE(world.store->InstallFrom(copy, std::nullopt).ok());
   REQUIRE(world.Get("b") == Found("1"));
+}
+
+TEST_CASE("a copy of another position than it should be is refused, and the tables stay") {
+  const bool on_disk = GENERATE(false, true);
+  TableWorld world(on_disk);
+  world.Apply(5, {{"a", "1"}});
+  const absl::StatusOr<LogPosition> at = ReadApplied(*world.store);
+  REQUIRE(at.ok());
+  const std::string copy = world.directory.path() + "/copy";
+  for (const LogPosition& wrong : {LogPosition{at->index.Next(), at->term},
+                                   LogPosition{at->index, at->term.Next()}, LogPosition{}}) {
+    REQUIRE(world.store->Checkpoint(copy).ok());
+    REQUIRE(absl::IsInvalidArgument(world.store->InstallFrom(copy, wrong)));
+    std::filesystem::remove_all(copy);
+    REQUIRE(world.Get("a") == Found("1"));
+  }
+  world.Apply(6, {{"a", "2"}});
+  REQUIRE(world.store->Checkpoint(copy).ok());
+  REQUIRE(world.store->InstallFrom(copy, LogPosition{LogIndex(6), at->term}).ok());
+  REQUIRE(world.Get("a") == Found("2"));
 }
 
 TEST_CASE("readers on other threads see each batch whole, through installs too") {
@@ -276,7 +297,7 @@ TEST_CASE("readers on other threads see each batch whole, through installs too")
     world.Apply(index, {{"a", value}, {"b", value}, {"c", value}});
     if (index % 100 == 0) {
       REQUIRE(world.store->Checkpoint(copy).ok());
-      REQUIRE(world.store->InstallFrom(copy).ok());
+      REQUIRE(world.store->InstallFrom(copy, std::nullopt).ok());
     }
     std::this_thread::yield();
   }
@@ -324,7 +345,7 @@ TEST_CASE("an install replaces the generation on disk, and removes the old one")
   TablesOnDisk tables;
   REQUIRE(tables.store->Checkpoint("/data/copy").ok());
   REQUIRE(tables.Generations() == std::vector<std::string>{"/data/tables/g1"});
-  REQUIRE(tables.store->InstallFrom("/data/copy").ok());
+  REQUIRE(tables.store->InstallFrom("/data/copy", std::nullopt).ok());
   REQUIRE(tables.Generations() == std::vector<std::string>{"/data/tables/g2"});
   tables.Reopen();
   REQUIRE(*tables.store->Get("a") == Found("1"));
@@ -339,7 +360,7 @@ TEST_CASE("the power may fail at any change of an install") {
     REQUIRE(ApplyRows(*tables.store, 2, {{"a", "2"}}).ok());
     REQUIRE(tables.store->Flush().ok());
     tables.disk.CutPowerAfter(change);
-    done = tables.store->InstallFrom("/data/copy").ok();
+    done = tables.store->InstallFrom("/data/copy", std::nullopt).ok();
     tables.store.reset();
     tables.disk.Reboot(Tail::kAny);
     tables.Reopen();
@@ -367,7 +388,7 @@ TEST_CASE("an install makes durable what nobody had synced before") {
     REQUIRE(file->Append(*ReadWholeFile(env, "/data/copy/" + name)).ok());
   }
   REQUIRE(ApplyRows(*tables.store, 2, {{"a", "2"}}).ok());
-  REQUIRE(tables.store->InstallFrom("/data/arrived").ok());
+  REQUIRE(tables.store->InstallFrom("/data/arrived", std::nullopt).ok());
   tables.disk.CutPowerAfter(0);
   tables.store.reset();
   tables.disk.Reboot(Tail::kDropped);
@@ -422,7 +443,7 @@ TEST_CASE("a failed flush ends the tables for ever, and what was flushed is safe
   REQUIRE(tables.store->Scan("", "", 1).status().code() == code);
   REQUIRE(tables.store->FlushedIndex().status().code() == code);
   REQUIRE(tables.store->Checkpoint("/data/copy").code() == code);
-  REQUIRE(tables.store->InstallFrom("/data/copy").code() == code);
+  REQUIRE(tables.store->InstallFrom("/data/copy", std::nullopt).code() == code);
   tables.disk.SetCapacity(100'000'000);
   tables.Reopen();
   REQUIRE(*tables.store->Get("a") == Found("1"));

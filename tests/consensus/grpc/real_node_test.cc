@@ -74,7 +74,9 @@ class Machine : public StateMachine {
   absl::StatusOr<LogIndex> Durable() const override { return LogIndex(); }
   absl::Status Flush() override { return absl::OkStatus(); }
   absl::Status Checkpoint(const std::string&) override { return absl::UnimplementedError(""); }
-  absl::Status Install(const std::string&) override { return absl::UnimplementedError(""); }
+  absl::Status Install(const std::string&, AppliedPosition) override {
+    return absl::UnimplementedError("");
+  }
 
  private:
   std::vector<std::string>& commands_;
@@ -246,7 +248,9 @@ class CountingMachine : public StateMachine {
     return absl::OkStatus();
   }
   absl::Status Checkpoint(const std::string&) override { return absl::UnimplementedError(""); }
-  absl::Status Install(const std::string&) override { return absl::UnimplementedError(""); }
+  absl::Status Install(const std::string&, AppliedPosition) override {
+    return absl::UnimplementedError("");
+  }
 
  private:
   AppliedPosition applied_;
