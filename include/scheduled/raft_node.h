@@ -160,7 +160,8 @@ class RaftNode {
   // it and the members; it gets all else from the leader. Later it may be opened with any peers, or
   // none: what the log says of the members counts.
   //   kUnavailable: this node does not lead, or another change is under way; try again.
-  //   kInvalidArgument: the change makes no sense, or changes nothing. kUnknown: as Propose.
+  //   kInvalidArgument: the change makes no sense, or changes nothing. kFailedPrecondition: it adds
+  //   a member, and this node has no transport. kUnknown: as Propose.
   void ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Status> done);
 
   // For a state machine's owner that finds its data damaged or unreadable: the node stops, as after

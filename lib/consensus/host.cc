@@ -251,7 +251,26 @@ void Host::Transfer(std::optional<NodeId> to, Completion<absl::Status> done) {
   Leave([&](Inbox& inbox) { inbox.transfers.push_back({std::move(to), std::move(done)}); });
 }
 
+// What would be of no use even if it were committed: nobody could be reached under such a name, or
+// at all, and the node would not be opened with such members again.
+absl::Status Host::CheckChanges(const std::vector<MemberChange>& changes) const {
+  for (const MemberChange& change : changes) {
+    if (!IsNodeId(change.id)) {
+      return Sentence(absl::StatusCode::kInvalidArgument,
+                      fmt::format("'{}' is no node id", change.id.value));
+    }
+    if (change.kind != MemberChangeKind::kRemove && parts_.transport == nullptr) {
+      return absl::FailedPreconditionError("a group of several needs a transport");
+    }
+  }
+  return absl::OkStatus();
+}
+
 void Host::ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Status> done) {
+  if (absl::Status checked = CheckChanges(changes); !checked.ok()) {
+    Complete(std::move(done), std::move(checked));
+    return;
+  }
   Leave([&](Inbox& inbox) { inbox.members.push_back({std::move(changes), std::move(done)}); });
 }
 

@@ -135,6 +135,7 @@ class Host {
   }
   void Receive(const NodeId& from, FrameClass frame_class, std::string frame);
   bool BelongsHere(const NodeId& from, const Opened& opened);
+  absl::Status CheckChanges(const std::vector<MemberChange>& changes) const;
   absl::Status LimitsAllow(size_t command_bytes, ProposalClass proposal_class) const;
   void Refuse(std::vector<PackedProposal> proposals, const absl::Status& why);
   void Complete(Completion<absl::Status> done, absl::Status outcome);

@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "consensus/packing.h"
+#include "consensus/raft_parts.h"
 #include "raft/codec.h"
 #include "raft/options.h"
 #include "scheduled/raft_node.h"
@@ -14,13 +15,6 @@ namespace {
 
 absl::Status Invalid(const std::string& text) {
   return absl::InvalidArgumentError(absl::string_view(text.data(), text.size()));
-}
-
-bool IsNodeId(const NodeId& id) {
-  return !id.empty() && id.value.size() <= raft::kMaxNodeIdBytes &&
-         std::all_of(id.value.begin(), id.value.end(), [](unsigned char c) {
-           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
-         });
 }
 
 absl::Status ValidatePeers(const RaftOptions& options) {
@@ -87,6 +81,13 @@ absl::Status ValidateSnapshots(const RaftOptions& options) {
 }
 
 }  // namespace
+
+bool IsNodeId(const NodeId& id) {
+  return !id.empty() && id.value.size() <= raft::kMaxNodeIdBytes &&
+         std::all_of(id.value.begin(), id.value.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+         });
+}
 
 std::string_view RoleName(Role role) {
   switch (role) {

@@ -18,6 +18,9 @@
 
 namespace scheduled {
 
+// 1 to 63 bytes of letters, digits, '.', '_' and '-'.
+bool IsNodeId(const NodeId& id);
+
 // Everything outlives the node. What the node does to it:
 // - OpenWith loads the log and may write to it on the calling thread, before any lane runs a task
 //   of the node; it reads StateMachine::applied and Durable there too. It starts the transport.

@@ -230,6 +230,20 @@ TEMPLATE_TEST_CASE("a leader that is replaced in the middle of a transfer leaves
   }));
 }
 
+TEST_CASE("a group without a transport takes in nobody, and can be opened again") {
+  VirtualWorld world;
+  Node& alone = world.Start("a");
+  REQUIRE(world.Until([&] { return alone->HasLease(); }));
+  const auto change = [&](MemberChangeKind kind, const char* id) {
+    return world.Wait(world.node("a").ChangeMembers({{kind, NodeId(id), "there", {}}})).code();
+  };
+  CHECK(change(MemberChangeKind::kAddVoter, "b") == absl::StatusCode::kFailedPrecondition);
+  CHECK(change(MemberChangeKind::kAddLearner, "b") == absl::StatusCode::kFailedPrecondition);
+  CHECK(change(MemberChangeKind::kRemove, "b c") == absl::StatusCode::kInvalidArgument);
+  world.Crash("a");
+  REQUIRE(world.Start("a").open_status().ok());
+}
+
 TEMPLATE_TEST_CASE("a transfer that makes no progress is given up, and the log is cut behind it",
                    "", VirtualWorld) {
   TestType world;
