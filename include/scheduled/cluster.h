@@ -20,8 +20,10 @@ struct ClusterMember {
   NodeId id;
   std::string address;  // as in `peers`; empty in a group of one
   bool voter = true;
-  LogIndex match;                              // last entry it is known to have; leader only
-  std::optional<absl::Duration> last_contact;  // leader only; none: never heard from
+  LogIndex match;  // last entry it is known to have; leader only
+  // Leader only, of the others: since the member last answered, or since this node leads if it has
+  // not answered since then.
+  std::optional<absl::Duration> last_contact;
 };
 
 // Of one moment, as this node sees it.

@@ -18,6 +18,7 @@ constexpr size_t kPackedOverheadBytes = kPackedHeaderBytes + kPackedCommandBytes
 // Of reads, and of messages of peers, that the raft lane has not taken yet.
 constexpr size_t kMaxWaiting = 65536;
 constexpr size_t kMaxWaitingPieces = 16;
+constexpr size_t kMaxWaitingAsked = 256;
 // Of max_log_bytes: how long the log may grow by commands of ProposalClass::kInternal. Changes of
 // members have no such bound: they are few, and what brings a member back or does without it.
 constexpr uint64_t kInternalLogShare = 2;
@@ -213,7 +214,7 @@ absl::Status Host::LimitsAllow(size_t command_bytes, ProposalClass proposal_clas
     return absl::ResourceExhaustedError("too much is proposed and not applied yet");
   }
   const bool is_client = proposal_class == ProposalClass::kClient;
-  if (log_bytes_ > options_.max_log_bytes * (is_client ? 1 : kInternalLogShare)) {
+  if (log_bytes_ / (is_client ? 1 : kInternalLogShare) > options_.max_log_bytes) {
     return absl::ResourceExhaustedError(
         "the log has reached its limit and cannot be cut: a member is down or far behind");
   }
@@ -329,7 +330,11 @@ void Host::Receive(const NodeId& from, FrameClass frame_class, std::string frame
     return;
   }
   if (opened->kind != EnvelopeKind::kRaft) {
-    Leave([&](Inbox& inbox) { inbox.asked.push_back({from, opened->kind, std::move(frame)}); });
+    Leave([&](Inbox& inbox) {
+      if (inbox.asked.size() < kMaxWaitingAsked) {
+        inbox.asked.push_back({from, opened->kind, std::move(frame)});
+      }
+    });
     return;
   }
   raft::FrameAssembler* assembler;

@@ -65,7 +65,10 @@ void Host::MaybeCut(MonoTime now) {
   cut_checked_ = now;
   const LogIndex through = CutPoint();
   const uint64_t step = std::min(kCutStepBytes, options_.compact_log_bytes / 8);
-  if (through <= cut_asked_ || sizes_.BytesThrough(through) < step) return;
+  const bool has_many_entries =
+      options_.compact_log_entries && sizes_.entries() > *options_.compact_log_entries;
+  if (through <= cut_asked_) return;
+  if (sizes_.BytesThrough(through) < step && !has_many_entries) return;
   cut_asked_ = through;
   writer_.CutBefore(parts_.group, through.Next(),
                     [this, through] { Hand([through](Inbox& inbox) { inbox.cut = through; }); });

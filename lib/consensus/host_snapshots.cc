@@ -110,18 +110,22 @@ void Host::GoOnInstalling(MonoTime now) {
       return;
     }
     case InstallStep::kRefused: {
-      std::lock_guard lock(core_mutex_);
-      core_->Step(now, raft::SnapshotRefused{});
+      {
+        std::lock_guard lock(core_mutex_);
+        core_->Step(now, raft::SnapshotRefused{});
+      }
       snapshots_.Installed(false);
       installing_.reset();
       return;
     }
     case InstallStep::kReset: {
-      std::lock_guard lock(core_mutex_);
       sizes_.Clear();
       flushed_ = meta.at.index;
       cut_asked_ = meta.at.index;
-      core_->Step(now, raft::SnapshotInstalled{meta});
+      {
+        std::lock_guard lock(core_mutex_);
+        core_->Step(now, raft::SnapshotInstalled{meta});
+      }
       snapshots_.Installed(true);
       installing_.reset();
       return;

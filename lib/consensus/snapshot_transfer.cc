@@ -65,6 +65,7 @@ bool OutgoingSnapshot::Progressed(MonoTime now, SnapshotPlace place, bool resume
     next_ = place;
     sent_ = bytes;
     acknowledged_ = bytes;
+    most_acknowledged_ = std::min(most_acknowledged_, bytes);  // what comes now is progress again
   } else if (bytes > sent_) {
     return false;
   } else {

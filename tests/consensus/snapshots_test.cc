@@ -230,6 +230,23 @@ TEMPLATE_TEST_CASE("a leader that is replaced in the middle of a transfer leaves
   }));
 }
 
+TEST_CASE("a log of many small entries is cut by their number") {
+  VirtualWorld world;
+  world.options.compact_log_entries = 64;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  world.Crash(away);
+  for (int i = 0; i < 200; ++i) REQUIRE(world.Propose(leader, "x").ok());
+  // The state machine has to have flushed what is cut.
+  world.loop().RunUntil(world.loop().now() + absl::Minutes(2));
+  const ClusterStatus status = leader->status();
+  CHECK(status.last_index.value - status.first_index.value < 64);
+  CHECK(status.first_index < status.last_index);
+  world.Start(away, kNames);
+  REQUIRE(IsLevel(world, away, leader));
+  CHECK(world.node(away).machine().installs() == 1);
+}
+
 TEST_CASE("a group without a transport takes in nobody, and can be opened again") {
   VirtualWorld world;
   Node& alone = world.Start("a");
