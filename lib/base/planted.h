@@ -36,6 +36,8 @@ enum class Bug : uint8_t {
   kTruncatesWhatMatches,
   kIgnoresPastTerms,
   kAppliesUndurable,
+  kLostDiskBelieved,
+  kJointCountsNewOnly,
   // Dispatch.
   kStartsEarly,
   kStartsWithoutLease,

@@ -140,6 +140,7 @@ void Core::SendTo(const NodeId& to, MessageBody body, IoSeq after_io) {
 }
 
 bool Core::IsFromLostDisk(const Message& message) const {
+  if (IsPlanted(Bug::kLostDiskBelieved)) return false;
   const Member* member = membership_.current().Find(message.from);
   return member != nullptr && member->disk.value != 0 && message.from_disk.value != 0 &&
          member->disk != message.from_disk;

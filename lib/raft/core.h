@@ -95,6 +95,8 @@ class Core {
   size_t unapplied_bytes() const { return log_.WeightAfter(applied_); }
   LogIndex last() const { return log_.last(); }
   LogIndex durable() const { return writes_.durable(); }
+  // The newest in the log, committed or not.
+  const Configuration& configuration() const { return membership_.current(); }
 
   // Until when no other node can have become leader: the leader's lease, 250 ms from the send time
   // of the newest round of heartbeats that a quorum has answered. For ever where this node is the

@@ -25,9 +25,6 @@ struct Mark {
   const char* why_never = "too few seeds, or nothing leads to it";
 };
 
-constexpr const char* kNoMembers = "the simulator changes no members yet";
-constexpr const char* kNoJobSnapshots = "whole schedulers send no snapshots yet";
-
 constexpr Mark kMarks[] = {
     // Machines and disks.
     {"sim.crash"},
@@ -55,13 +52,19 @@ constexpr Mark kMarks[] = {
     {"sim.transfer-refused", Where::kGroup},
     {"net.vote-doubled", Where::kGroup},
     {"fault.cut-off-one-way", Where::kGroup},
-    {"raft.joint", Where::kGroup, kNoMembers},
-    {"sim.disk-wiped", Where::kGroup, kNoMembers},
-    {"raft.snapshot-installed", Where::kGroupJobs, kNoJobSnapshots},
-    {"raft.needs-snapshot", Where::kGroupLog},
-    {"raft.snapshot-installed", Where::kGroupLog},
-    {"consensus.log-compacted", Where::kGroupLog},
+    {"raft.led-joint", Where::kGroup},
+    {"sim.disk-wiped", Where::kGroup},
+    {"sim.lost-disk-replaced", Where::kGroup},
+    {"raft.promise-of-a-lost-disk", Where::kGroup},
+    {"raft.needs-snapshot", Where::kGroup},
+    {"raft.snapshot-installed", Where::kGroup},
+    {"consensus.log-compacted", Where::kGroup},
+    {"disk.tables-installed", Where::kGroup},
+    {"disk.crash-before-switch", Where::kGroupLog},
+    {"disk.crash-after-switch", Where::kGroupLog},
     {"consensus.install-ended-at-start", Where::kGroupLog},
+    {"sim.members-changed", Where::kGroup},
+    {"raft.configuration-truncated", Where::kGroupLog},
     // The dispatcher.
     {"jobs: a stale claim", Where::kJobs},
     {"jobs: a finish is dropped", Where::kJobs},
@@ -70,6 +73,10 @@ constexpr Mark kMarks[] = {
     {"jobs: a run died with its last node", Where::kJobs},
     {"jobs: a closed session had a deleted job", Where::kJobs},
     {"jobs.redelivered", Where::kJobs},
+    {"jobs.took-its-node-down", Where::kJobs},
+    {"jobs.replace-refused", Where::kJobs},
+    {"jobs.led-in-turn", Where::kGroupJobs},
+    {"sim.task-blocks", Where::kJobs},
     {"jobs.cancelled-while-running", Where::kJobs},
     {"dispatch.withdrawn", Where::kJobs},
     {"dispatch.given-back", Where::kJobs},
@@ -122,6 +129,7 @@ std::vector<std::string> NeverHappened(const std::map<std::string, uint64_t>& pr
     const auto kind = static_cast<FaultKind>(i);
     if (probes.contains(FaultName(kind))) continue;
     if (options.nodes == 1 && IsBetweenMachines(kind)) continue;
+    if (kind == FaultKind::kMembers && options.workload == WorkloadKind::kJobs) continue;
     missing.push_back(fmt::format("{}: no seed drew it", FaultName(kind)));
   }
   return missing;

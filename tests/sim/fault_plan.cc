@@ -12,11 +12,12 @@ namespace {
 constexpr std::array<const char*, kFaultKinds> kNames = {
     "fault.cut-off",   "fault.split",     "fault.mute",       "fault.clog",       "fault.reset",
     "fault.pause",     "fault.crash",     "fault.crash-all",  "fault.stall-sync", "fault.fail-sync",
-    "fault.fail-read", "fault.full-disk", "fault.step-clock", "fault.drift",      "fault.transfer"};
+    "fault.fail-read", "fault.full-disk", "fault.step-clock", "fault.drift",      "fault.transfer",
+    "fault.wipe-disk", "fault.members"};
 
-constexpr std::array kBetweenMachines = {FaultKind::kCutOff, FaultKind::kSplit,
-                                         FaultKind::kMute,   FaultKind::kClog,
-                                         FaultKind::kReset,  FaultKind::kTransfer};
+constexpr std::array kBetweenMachines = {
+    FaultKind::kCutOff, FaultKind::kSplit,    FaultKind::kMute,     FaultKind::kClog,
+    FaultKind::kReset,  FaultKind::kTransfer, FaultKind::kWipeDisk, FaultKind::kMembers};
 
 void DrawActions(FaultPlan* plan, Random* random, FaultKind kind, absl::Duration every,
                  absl::Duration longest, absl::Duration length) {
@@ -55,7 +56,7 @@ bool IsBetweenMachines(FaultKind kind) {
   return std::count(kBetweenMachines.begin(), kBetweenMachines.end(), kind) > 0;
 }
 
-FaultPlan FaultPlan::Draw(Random* random, int nodes, absl::Duration length) {
+FaultPlan FaultPlan::Draw(Random* random, int nodes, bool members, absl::Duration length) {
   FaultPlan plan;
   // A tenth of the seeds has a calm world, where everything must be quick and nothing twice.
   plan.calm = random->Chance(1, 10);
@@ -72,6 +73,7 @@ FaultPlan FaultPlan::Draw(Random* random, int nodes, absl::Duration length) {
     const absl::Duration every = own.Between(absl::Milliseconds(200), most);
     const bool exists = own.Chance(density, 8);
     if (!exists || plan.calm || (nodes == 1 && IsBetweenMachines(kind))) continue;
+    if (kind == FaultKind::kMembers && !members) continue;
     DrawActions(&plan, &own, kind, every, longest, length);
   }
   std::stable_sort(plan.actions.begin(), plan.actions.end(),

@@ -33,8 +33,10 @@ enum class FaultKind : uint8_t {
   kStepClock,  // of the wall clock, within or beyond what nodes bear
   kDrift,      // the rates of both clocks
   kTransfer,   // a leader is asked to hand over
+  kWipeDisk,   // one machine comes back with an empty disk, and is removed and added again
+  kMembers,    // a member is removed or made a learner for a while
 };
-inline constexpr size_t kFaultKinds = 15;
+inline constexpr size_t kFaultKinds = 17;
 // A literal: also the name of the probe that counts it.
 const char* FaultName(FaultKind kind);
 // What a machine alone has nothing of.
@@ -49,8 +51,8 @@ struct FaultAction {
 };
 
 struct FaultPlan {
-  // For faults of `length`.
-  static FaultPlan Draw(Random* random, int nodes, absl::Duration length);
+  // For faults of `length`. Without `members`, who belongs to the group does not change.
+  static FaultPlan Draw(Random* random, int nodes, bool members, absl::Duration length);
 
   // Leaves only the actions of these numbers.
   void Keep(const std::vector<size_t>& numbers);

@@ -19,11 +19,15 @@ constexpr absl::Duration kBearableStep = absl::Milliseconds(100);
 constexpr absl::Duration kMadStep = absl::Seconds(30);
 // A node whose disk failed is started again after so long.
 constexpr absl::Duration kRestartAfter = absl::Milliseconds(300);
+constexpr absl::Duration kAtOnce = absl::Milliseconds(120);
 
 }  // namespace
 
 Faults::Faults(World* world, FaultPlan plan)
-    : world_(*world), plan_(std::move(plan)), random_(world->random().Fork()) {}
+    : world_(*world),
+      plan_(std::move(plan)),
+      random_(world->random().Fork()),
+      operator_(world, random_.Fork()) {}
 
 void Faults::Note(std::string_view what) { world_.Trace("fault", what); }
 
@@ -48,6 +52,7 @@ void Faults::Begin() {
     });
   }
   WatchFailed();
+  operator_.Begin();
 }
 
 int Faults::AnyMachine(Random* random) {
@@ -99,8 +104,18 @@ void Faults::DoMachine(const FaultAction& action, Random* random, int machine) {
   switch (action.kind) {
     case FaultKind::kPause:
       return Soon(random, machine, [this, machine, lasting] { DoPause(machine, lasting); });
-    case FaultKind::kCrash:
-      return Soon(random, machine, [this, machine, lasting] { DoCrash(machine, lasting); });
+    case FaultKind::kCrash: {
+      // Half of them are started again at once, as somebody who watches over processes would: with
+      // what they have promised shortly before still standing.
+      const bool at_once = random->Chance(1, 2);
+      const absl::Duration down =
+          at_once ? random->Between(absl::Milliseconds(1), kAtOnce) : lasting;
+      return Soon(random, machine, [this, machine, down] { DoCrash(machine, down); });
+    }
+    case FaultKind::kWipeDisk:
+      return Soon(random, machine, [this, machine, lasting] { DoWipeDisk(machine, lasting); });
+    case FaultKind::kMembers:
+      return DoMembers(random, machine, lasting);
     case FaultKind::kStallSync:
       Note(fmt::format("stalls a sync of {}", it.id.value));
       return it.sync->StallNext(lasting);
@@ -265,6 +280,25 @@ void Faults::DoTransfer(Random* random, int machine) {
   });
 }
 
+void Faults::DoWipeDisk(int machine, absl::Duration lasting) {
+  if (!operator_.MayWipe(machine)) return;
+  world_.BeginHarm();
+  world_.Wipe(machine);
+  Later(lasting, [this, machine] {
+    world_.EndHarm();
+    world_.Boot(machine);
+  });
+}
+
+void Faults::DoMembers(Random* random, int machine, absl::Duration lasting) {
+  if (!operator_.MayDoWithout(machine)) return;
+  const Wish wish = random->Chance(2, 3) ? Wish::kAbsent : Wish::kLearner;
+  Note(fmt::format("{} is to be {}", world_.machine(machine).id.value,
+                   wish == Wish::kAbsent ? "no member" : "a learner"));
+  operator_.Want(machine, wish);
+  Later(lasting, [this, machine] { operator_.Want(machine, Wish::kVoter); });
+}
+
 // A node whose disk failed stops; somebody starts it again.
 void Faults::WatchFailed() {
   world_.After(absl::Milliseconds(500), [this] {
@@ -333,6 +367,7 @@ void Faults::HealCore() {
 void Faults::Heal() {
   Note("everything heals");
   Calm();
+  operator_.WantAllVoters();
   world_.SetCore(std::vector<bool>(world_.size(), true));
   for (int i = 0; i < world_.size(); ++i) HealMachine(i);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "sim/fault_plan.h"
+#include "sim/operator.h"
 #include "sim/world.h"
 
 namespace scheduled::sim {
@@ -21,8 +22,11 @@ class Faults {
   // Nothing new goes wrong. A majority that is drawn is whole again; each other machine is down or
   // cut off, in one direction or both, or whole as well, and stays so.
   void HealCore();
-  // Everything that went wrong is put right: machines run, the network is whole, clocks agree.
+  // Everything that went wrong is put right: machines run, the network is whole, clocks agree, and
+  // all are to be members again.
   void Heal();
+  // They are.
+  bool IsSettled() const { return operator_.IsSettled(); }
 
  private:
   void Do(const FaultAction& action);
@@ -37,6 +41,8 @@ class Faults {
   void DoStepClock(Random* random, int machine);
   void DoDrift(Random* random, int machine);
   void DoTransfer(Random* random, int machine);
+  void DoWipeDisk(int machine, absl::Duration lasting);
+  void DoMembers(Random* random, int machine, absl::Duration lasting);
   // Links that stand for a while as `set` makes them.
   void Harm(absl::Duration lasting, std::function<void(bool)> set);
   // Now, or right behind a task of the machine.
@@ -53,6 +59,7 @@ class Faults {
   World& world_;
   const FaultPlan plan_;
   Random random_;
+  Operator operator_;
   bool over_ = false;
 };
 

@@ -71,6 +71,12 @@ size_t JobHistory::Started(Machine& machine, const RunContext& run) {
   return job->deliveries.size() - 1;
 }
 
+int JobHistory::DeliveriesOf(const JobId& job, const std::string& run_id) {
+  const std::vector<Delivery>& all = Find(job)->deliveries;
+  return static_cast<int>(std::count_if(
+      all.begin(), all.end(), [&](const Delivery& each) { return each.run_id == run_id; }));
+}
+
 void JobHistory::Ended(const JobId& id, size_t number, const RunResult& result) {
   Delivery& delivery = Find(id)->deliveries[number];
   delivery.end = world_.now();
@@ -103,6 +109,9 @@ void JobHistory::CheckTime(const JobRecord& job, const Delivery& now, const Mach
       Require(*job.job.timestamp <= now.due, "due before it was asked for: " + name);
     }
   }
+  // A process that stood still between its look and the start is what tokens are for.
+  Require(machine.member->raft().HasLease() || world_.MayLag(now.start - kLongestLag),
+          "started by a node that has no lease: " + name);
   Require(world_.size() == 1 || world_.MajorityAgrees(machine.number),
           "started by a clock that no majority agrees with: " + name);
   if (!world_.clocks_were_moved() && !job.triggered && now.attempt > 1) {
@@ -217,6 +226,8 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std
   ++restarts_;
   if (now.delivery > before->delivery) Probe("jobs.redelivered");
   Require(now.attempt <= attempts + 1, "an attempt was left out: " + name);
+  Require(now.attempt > before->attempt || now.delivery > before->delivery || before->uncounted,
+          "a delivery that came to nothing was not counted: " + name);
   // By the node's own clock, which may be a little fast.
   const MonoTime up = before->time_up - (before->time_up - before->start) / 50;
   const bool failed_before = before->end < MonoTime::Infinite() && !before->result.ok();
@@ -232,6 +243,25 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std
   } else {
     Require(now.attempt == before->attempt + 1,
             "started again without a new attempt, and its node was always there: " + name);
+  }
+}
+
+void JobHistory::CheckNothingOpen(const JobRecord& job) const {
+  if (job.triggered) return;  // such a run does not wait for anybody
+  const auto& rows = NewestTables().rows();
+  const std::string first = jobs::EncodeInflightKey(job.job.id.value, 0);
+  const std::string_view prefix = std::string_view(first).substr(0, first.size() - 8);
+  for (auto row = rows.lower_bound(first); row != rows.end() && row->first.starts_with(prefix);
+       ++row) {
+    pb::InflightRow claim;
+    Require(claim.ParseFromString(row->second), "a row that does not parse");
+    const bool started =
+        std::any_of(job.deliveries.begin(), job.deliveries.end(),
+                    [&](const Delivery& each) { return each.token == claim.token(); });
+    Require(started || world_.MayLag(world_.now() - kLongestLag),
+            fmt::format("the stop of job {} was acknowledged while claim {:x} was neither started "
+                        "nor taken back",
+                        job.job.id.value, claim.token()));
   }
 }
 

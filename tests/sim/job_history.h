@@ -9,15 +9,18 @@
 //   4. One run id for all deliveries of an occurrence, one occurrence for a run id, a token for
 //      each delivery of its own, larger for each later claim.
 //   5. A run starts again only after its attempt failed or was sent back, or where its node may
-//      have died or been cut off. Attempts count up by one.
+//      have died or been cut off. Attempts count up by one, and so do the deliveries of one.
 //   6. By whatever tables have applied most, its claim still stands: it was neither put back nor
 //      given to another before the start; and where the run had been started before and neither
 //      failed nor overstayed, that one's session is closed. (These alone look at what is stored.)
+//   7. Its node leads, under a lease.
+// Checked when a stop is acknowledged:
+//   8. Every claim of the job that is stored has been started: none waits for somebody to say so.
 // Checked at the end:
-//   7. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
-//   8. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an
+//   9. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
+//  10. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an
 //      overlap.
-//   9. In a calm simulation nothing was late, and nothing ran twice.
+//  11. In a calm simulation nothing was late, and nothing ran twice.
 #ifndef SCHEDULED_TESTS_SIM_JOB_HISTORY_H_
 #define SCHEDULED_TESTS_SIM_JOB_HISTORY_H_
 
@@ -87,10 +90,13 @@ class JobHistory {
 
   // An executor begins a run; the number names it afterwards.
   size_t Started(Machine& machine, const RunContext& run);
+  int DeliveriesOf(const JobId& job, const std::string& run_id);
   void Ended(const JobId& id, size_t delivery, const RunResult& result);
 
   // The job's stop was acknowledged.
   void NoteStopped(JobRecord* job);
+  // Nothing of it that was claimed before is still to be decided.
+  void CheckNothingOpen(const JobRecord& job) const;
   void NoteReplaced(JobRecord* job, int version);
   // How the job stands at the end, or nothing if there is none.
   void CheckEnd(const JobRecord& job, std::optional<JobStatus> status);

@@ -23,6 +23,7 @@ struct JobPlan {
   absl::Duration takes = absl::ZeroDuration();
   int failures = 0;  // so many attempts fail first
   int snoozes = 0;   // the first attempt says "not now" so often, which uses up nothing
+  int deaths = 0;    // so many of its deliveries take their node with them
   JobEnd end = JobEnd::kOk;
 
   std::string ToPayload() const;

@@ -59,7 +59,8 @@ void JobsWorkload::Change(World& world, const JobId& id, int left) {
     case 2:
       return Send(world, id, JobVerb::kTrigger, left - 1);
     case 3:
-      return Replace(world, id, left - 1);
+      return random_.Chance(1, 3) ? ReplaceStale(world, id, left - 1)
+                                  : Replace(world, id, left - 1);
     default:
       return Send(world, id, JobVerb::kPause, left - 1);
   }
@@ -129,6 +130,9 @@ void JobsWorkload::OnVerb(World& world, const JobId& id, JobVerb verb, const Wri
     return;
   }
   if (job.known == Known::kUnsure) return;
+  if (verb == JobVerb::kCancel || verb == JobVerb::kDelete || verb == JobVerb::kPause) {
+    history_->CheckNothingOpen(job);
+  }
   switch (verb) {
     case JobVerb::kCancel:
       if (!job.deliveries.empty() && job.deliveries.back().end == MonoTime::Infinite()) {
@@ -184,6 +188,24 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
         }
         After(world, id, left);
       });
+}
+
+// By somebody who has seen a revision that the job never had: refused, and nothing is changed, also
+// of what the command has withdrawn.
+void JobsWorkload::ReplaceStale(World& world, const JobId& id, int left) {
+  const JobRecord& job = *history_->Find(id);
+  Job next = job.job;
+  JobPlan plan = job.plan;
+  plan.version = job.newest_version + 1;  // never asked for
+  next.payload = plan.ToPayload();
+  absl::StatusOr<pb::Command> command = MakeReplace(next, Revision(1'000'000'007));
+  Require(command.ok(), "a replace that cannot be made: " + command.status().ToString());
+  if (world.tracing()) world.Trace("client", fmt::format("replaces {} as another one", id.value));
+  client_->Write(*std::move(command), kTries, [this, &world, id, left](const WriteResult& result) {
+    Require(!StatusOf(result).ok(), "a replace of a revision that never was is carried out");
+    Probe("jobs.replace-refused");
+    After(world, id, left);
+  });
 }
 
 void JobsWorkload::Read(World& world, const JobId& id, int left) {

@@ -31,6 +31,10 @@ JobsWorkload::JobsWorkload(Random random, bool calm) : random_(random), calm_(ca
   changed_percent_ = random_.Chance(1, 4) ? 0 : static_cast<uint32_t>(random_.Uniform(100));
   if (calm_) settings_.capacity = 4096;  // then nothing waits for room
   if (!calm_ && random_.Chance(1, 6)) settings_.capacity = static_cast<int>(1 + random_.Uniform(4));
+  deadly_ = !calm_ && random_.Chance(1, 4);
+  settings_.blocks = !calm_ && random_.Chance(1, 8);
+  // Half of the seeds cut their logs so short that whoever is away for a while needs a snapshot.
+  if (random_.Chance(1, 2)) settings_.log_bytes = (16 << 10) + random_.Uniform(200 << 10);
 }
 
 absl::StatusOr<std::unique_ptr<Member>> JobsWorkload::Boot(World& world, Machine& machine) {
@@ -77,6 +81,7 @@ JobPlan JobsWorkload::MakePlan(const Job& job) {
   if (!small && random_.Chance(1, 25) && job.timeout < absl::Seconds(2)) {
     plan.end = JobEnd::kOverstay;
   }
+  if (deadly_ && random_.Chance(1, 100)) plan.deaths = static_cast<int>(1 + random_.Uniform(7));
   return plan;
 }
 
@@ -119,16 +124,23 @@ Job JobsWorkload::MakeJob(World& world, JobRecord* record) {
 void JobsWorkload::Create(World& world) {
   const int count = random_.Chance(1, 8) ? static_cast<int>(2 + random_.Uniform(30)) : 1;
   std::vector<Job> jobs;
-  std::vector<JobId> ids;
   for (int i = 0; i < count; ++i) {
     const JobId id(fmt::format("j{}", ++last_job_));
     JobRecord& record = history_->Add(id);
     Job job = MakeJob(world, &record);
     job.id = id;
     record.job = job;
-    record.asked = world.now();
-    ids.push_back(id);
     jobs.push_back(std::move(job));
+  }
+  Submit(world, std::move(jobs));
+}
+
+// Jobs that the history knows.
+void JobsWorkload::Submit(World& world, std::vector<Job> jobs) {
+  std::vector<JobId> ids;
+  for (const Job& job : jobs) {
+    ids.push_back(job.id);
+    history_->Find(job.id)->asked = world.now();
   }
   absl::StatusOr<pb::Command> command = MakeCreate(jobs, [] { return std::string(); });
   Require(command.ok(), "a create that cannot be made: " + command.status().ToString());
@@ -218,7 +230,37 @@ bool JobsWorkload::IsSettled(World& world) {
     if (!settled && !nudges) break;  // one is enough to know
   }
   if (std::exchange(asked_to_settle_, false)) nudged_ = world.now();
-  return settled && client_->open() == 0 && world.checks().AreEqual();
+  if (!settled || client_->open() > 0 || !world.checks().AreEqual()) return false;
+  for (int i = 0; i < world.size(); ++i) {
+    if (!world.IsInCore(i)) return true;  // the others are still to come
+  }
+  return IsTourOver(world);
+}
+
+// One after the other: is handed the leadership, gets a job, and that ends.
+bool JobsWorkload::IsTourOver(World& world) {
+  if (world.size() == 1 || tour_ == world.size()) return true;
+  const int leader = world.Leader();
+  if (tour_has_job_ && leader == tour_) {
+    ++tour_;  // whatever was to be done has been done
+    tour_has_job_ = false;
+    return IsTourOver(world);
+  }
+  if (leader == tour_) {
+    Probe("jobs.led-in-turn");
+    tour_has_job_ = true;
+    const JobId id(fmt::format("tour{}", tour_ + 1));
+    JobRecord& record = history_->Add(id);
+    record.job.id = id;
+    record.job.executor = kExecutor;
+    record.job.timestamp = absl::FromUnixMicros(absl::ToUnixMicros(world.loop().WallNow()));
+    record.job.payload = record.plan.ToPayload();
+    Submit(world, {record.job});
+  } else if (world.now() >= tour_asked_ + kNudge) {
+    tour_asked_ = world.now();
+    world.machine(leader).member->raft().Transfer(world.machine(tour_).id, [](absl::Status) {});
+  }
+  return false;
 }
 
 std::string JobsWorkload::Unsettled(World& world) {

@@ -1,7 +1,7 @@
 // The workload of whole schedulers: clients create jobs of all kinds and change their minds about
 // them, executors run them, and the history says whether it was right (job_history.h). Once all is
 // healed every job must come to its end: what is paused is resumed, what would recur for ever is
-// cancelled.
+// cancelled. Then each node is asked to lead, and must be able to run a job.
 #ifndef SCHEDULED_TESTS_SIM_JOBS_WORKLOAD_H_
 #define SCHEDULED_TESTS_SIM_JOBS_WORKLOAD_H_
 
@@ -35,6 +35,7 @@ class JobsWorkload final : public Workload {
   void Prepare(World& world);
   void Next(World& world);
   void Create(World& world);
+  void Submit(World& world, std::vector<Job> jobs);
   Job MakeJob(World& world, JobRecord* record);
   JobPlan MakePlan(const Job& job);
   void OnCreated(World& world, const std::vector<JobId>& ids, const WriteResult& result);
@@ -44,6 +45,7 @@ class JobsWorkload final : public Workload {
   void Change(World& world, const JobId& id, int left);
   void Send(World& world, const JobId& id, JobVerb verb, int left);
   void Replace(World& world, const JobId& id, int left);
+  void ReplaceStale(World& world, const JobId& id, int left);
   void Read(World& world, const JobId& id, int left);
   void After(World& world, const JobId& id, int left);
   void OnVerb(World& world, const JobId& id, JobVerb verb, const WriteResult& result);
@@ -52,6 +54,7 @@ class JobsWorkload final : public Workload {
 
   std::optional<JobInfo> LookAt(World& world, const JobId& id);
   bool Settle(World& world, const JobId& id, JobRecord* job);
+  bool IsTourOver(World& world);
 
   Random random_;
   const bool calm_;
@@ -60,6 +63,7 @@ class JobsWorkload final : public Workload {
   absl::Duration horizon_;    // jobs are due within
   uint32_t changed_percent_;  // of jobs
   bool heavy_ = false;        // long payloads' times
+  bool deadly_ = false;       // some jobs take their nodes down
   bool quiet_ = false;
   uint64_t last_job_ = 0;
   std::unique_ptr<JobHistory> history_;
@@ -67,6 +71,9 @@ class JobsWorkload final : public Workload {
   std::vector<std::string> unsettled_;
   MonoTime nudged_;
   bool asked_to_settle_ = false;
+  int tour_ = 0;  // whose turn it is to lead; all before have led and run a job
+  bool tour_has_job_ = false;
+  MonoTime tour_asked_;
 };
 
 }  // namespace scheduled::sim

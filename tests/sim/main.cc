@@ -4,13 +4,28 @@
 //   scheduled_sim --minutes 30 --random --json       one that ends by time, of fresh seeds
 //   scheduled_sim --seed 17 --trace                  one seed again, a line for each state change
 //   scheduled_sim --seed 17 --shrink                 the fewest of its faults that lead there
+//   scheduled_sim --planted all                      each bug of the list, until it is found
+//
+// A campaign that counts is one of a release build, with each workload for itself:
+//
+//   scheduled_sim --workload log --seeds 1..50000 --jobs 2 --covered
+//   scheduled_sim --workload jobs --seeds 1..5000 --jobs 2 --covered
+//   scheduled_sim --workload jobs --nodes 1 --seeds 1..1000 --jobs 2 --covered
+//
+// It prints a progress line every ten seconds and each finding as it comes, with the seed; at its
+// end the rates, how often each rare event happened, and with --covered a finding for each that
+// never did (coverage.cc). What a seed draws and what is checked is described in fault_plan.h,
+// raft_checks.h, log_workload.h and job_history.h. A finding is replayed by its seed, workload and
+// --nodes, in any build of the same sources and by either compiler (same_digest.sh).
 #include <fmt/format.h>
 #include <malloc.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 #include <string>
 
+#include "base/random.h"
 #include "base/runtime.h"
 #include "sim/campaign.h"
 #include "sim/coverage.h"
@@ -34,6 +49,8 @@ struct Arguments {
   bool plan = false;
   bool covered = false;
   std::string planted;
+  uint64_t lot = 0;
+  double for_seconds = 30;
   std::vector<size_t> keep;
 };
 
@@ -127,8 +144,31 @@ int RunOne(const SeedOptions& options, bool twice) {
   return kFindingExit;
 }
 
+// As many bugs as fit into the time, in an order that each run draws anew.
+int RunPlantedByLot(const Arguments& arguments) {
+  const uint64_t lot =
+      arguments.lot != 0 ? arguments.lot : MakeRuntime(nullptr)->Random() >> 32 | 1;
+  fmt::print("the lot is {}\n", lot);
+  std::vector<PlantedBug> bugs(PlantedBugs().begin(), PlantedBugs().end());
+  std::erase_if(bugs, [](const PlantedBug& bug) { return bug.seeds == 0; });
+  Random random(lot);
+  for (size_t i = bugs.size(); i > 1; --i) std::swap(bugs[i - 1], bugs[random.Uniform(i)]);
+  const auto start = std::chrono::steady_clock::now();
+  size_t tried = 0;
+  bool all_found = true;
+  for (const PlantedBug& bug : bugs) {
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    if (taken.count() > arguments.for_seconds) break;
+    ++tried;
+    all_found &= TryPlanted(bug, arguments.campaign);
+  }
+  fmt::print("{} of {} bugs were tried\n", tried, bugs.size());
+  return all_found ? 0 : kFindingExit;
+}
+
 // With "list" prints the list; with "all" tries every bug. 1: one was not found.
 int RunPlanted(const Arguments& arguments) {
+  if (arguments.planted == "lot") return RunPlantedByLot(arguments);
   if (arguments.planted == "list") {
     for (const PlantedBug& bug : PlantedBugs()) {
       fmt::print("{:<30} fault {:>2}, {:>3} seeds of {}: {}\n", bug.name, bug.fault, bug.seeds,
@@ -165,7 +205,10 @@ void AddOptions(CLI::App* app, Arguments* to) {
   app->add_option("--findings", campaign.most_findings, "ends after so many");
   app->add_option("--hang", campaign.hang_seconds, "longest real time of one seed, seconds");
   app->add_option("--planted", to->planted,
-                  "runs with this bug in the code; list: which there are; all: tries each");
+                  "runs with this bug in the code; list: which there are; all: tries each; lot: "
+                  "some of them, in an order drawn by lot");
+  app->add_option("--lot", to->lot, "with --planted lot: the order; 0: another one each time");
+  app->add_option("--for", to->for_seconds, "with --planted lot: begins no other after so long");
   app->add_flag("--json", to->json, "prints the result as JSON");
   app->add_flag("--covered", to->covered, "an event that never happened is a finding");
 }
@@ -202,7 +245,8 @@ int Main(int argc, char** argv) {
   if (!arguments.planted.empty()) {
     const PlantedBug* bug = FindPlanted(arguments.planted);
     const bool lists = arguments.planted == "list";
-    if ((!lists && !CanPlant()) || (bug == nullptr && !lists && arguments.planted != "all")) {
+    const bool several = lists || arguments.planted == "all" || arguments.planted == "lot";
+    if ((!lists && !CanPlant()) || (bug == nullptr && !several)) {
       fmt::print(stderr, "no such bug in this build; see --planted list\n");
       return 2;
     }

@@ -28,11 +28,14 @@ absl::StatusOr<std::unique_ptr<NodeMember>> NodeMember::Open(World* world, Machi
   parts.log_store = machine->log.get();
   parts.tables = machine->tables.get();
   parts.disk = machine->disk;
+  if (settings.log_bytes > 0) options.compact_log_bytes = settings.log_bytes;
+  if (world->size() > 1) parts.snapshots = machine->snapshots.get();
   if (world->size() > 1) parts.transport = world->network().NewTransport(machine->number);
   absl::StatusOr<std::unique_ptr<Node>> node = Node::Open(std::move(options), std::move(parts));
   if (!node.ok()) return node.status();
   absl::Status registered = (*node)->Register(
-      kExecutor, std::make_unique<SimExecutor>(world, machine, history, settings.capacity));
+      kExecutor,
+      std::make_unique<SimExecutor>(world, machine, history, settings.capacity, settings.blocks));
   if (!registered.ok()) return registered;
   return std::unique_ptr<NodeMember>(new NodeMember(*std::move(node)));
 }

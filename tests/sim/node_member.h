@@ -19,6 +19,8 @@ inline constexpr const char* kExecutor = "work";
 struct NodeSettings {
   int capacity = 64;
   absl::Duration request_timeout = absl::Seconds(3);
+  bool blocks = false;     // executors do not always return at once
+  uint64_t log_bytes = 0;  // that a log may have before it is cut; 0: as many as it likes
 };
 
 class NodeMember final : public Member {

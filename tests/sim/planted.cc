@@ -53,12 +53,14 @@ constexpr PlantedBug kPlanted[] = {
      "a leader takes its lease up again after it sent TimeoutNow"},
     {Bug::kAppliesUndurable, "applies-undurable", 35, kLog, 20,
      "an entry is applied that is not durable on the node itself"},
+    {Bug::kLostDiskBelieved, "lost-disk-believed", 30, kLog, 20,
+     "a member that comes back with another disk is taken for the one that promised"},
+    {Bug::kJointCountsNewOnly, "joint-counts-new-only", 24, kLog, 20,
+     "the voters of before are not counted in a joint phase"},
     {Bug::kVotesForShorterLog, "votes-for-shorter-log", 0, kLog, 20,
      "a vote does not look at the logs"},
     {Bug::kReadsWithoutQuorum, "reads-without-quorum", 0, kLog, 100,
      "a leader serves reads without asking whether it still leads"},
-    {Bug::kTakesOldLeadersStart, "takes-old-leaders-start", 36, kJobs, 0,
-     "a Start of an older leader is taken after Reconcile"},
     {Bug::kTakesStartTwice, "takes-start-twice", 36, kJobs, 0, "a Start that is resent runs again"},
     {Bug::kCommandsDoNotWait, "commands-do-not-wait", 37, kJobs, 0,
      "a cancel does not wait for claims of an earlier leader"},
@@ -90,8 +92,10 @@ constexpr PlantedBug kPlanted[] = {
      "a run of a paused job finds its way back into the slots"},
 };
 
-// Each bug once, in any order.
-static_assert(std::size(kPlanted) == kBugs - 1);
+// Each bug once, in any order, but for kTakesOldLeadersStart: as long as runs are placed on the
+// leader's own node alone, a Start goes through that node's memory, behind whatever it was told
+// before, and no history can show it. The worker's own tests do.
+static_assert(std::size(kPlanted) == kBugs - 2);
 
 }  // namespace
 

@@ -20,8 +20,7 @@ struct PlantedBug {
   const char* name = "";
   int fault = 0;  // of the list of faults seen in other implementations; 0: beside it
   WorkloadKind workload = WorkloadKind::kJobs;
-  // From 1 on; it is found by one of them. 0: not found yet, by as many as were tried: the rules
-  // stand behind each other there, or a checker is missing.
+  // From 1 on; it is found by one of them. 0: not found yet, by as many as were tried.
   uint64_t seeds = 0;
   const char* what = "";
 };

@@ -49,7 +49,9 @@ void RaftChecks::OnCrash(Machine&) {}
 
 // Rule 2 for a crash: what is committed stays on the disks of a majority.
 void RaftChecks::OnCrashed(Machine&) {
-  if (truth_.size() > 1) CheckMajority(LogIndex(committed()), truth_.back());
+  Require(quorum_for_.index == LogIndex() || IsQuorum(quorum_, quorum_for_.index, quorum_for_.term),
+          fmt::format("committed entry {} is on no majority of disks after a crash",
+                      quorum_for_.index.value));
 }
 
 void RaftChecks::AfterRaft(Machine& machine) {
@@ -61,8 +63,14 @@ void RaftChecks::AfterRaft(Machine& machine) {
   core.CheckInvariants(++seen.looks % kFullRecountEvery == 1 ? UINT64_MAX : behind + 1);
   Require(core.commit() >= seen.commit, "the commit index goes back");
   LookAtLeading(machine, core);
+  if (core.commit() > seen.commit && core.role() == raft::Role::kLeader) {
+    CheckQuorum(machine, core);
+  }
   seen.commit = core.commit();
-  if (core.role() == raft::Role::kLeader) CheckLeader(machine, core);
+  if (core.role() == raft::Role::kLeader) {
+    if (seen.configuration != core.configuration()) seen.configuration = core.configuration();
+    CheckLeader(machine, core);
+  }
   CheckCommitted(machine, std::min(core.commit(), core.durable()));
   if (expect_leases_) CheckLeases();
 }
@@ -79,6 +87,7 @@ void RaftChecks::LookAtLeading(const Machine& machine, const raft::Core& core) {
     Require(core.TermAt(core.commit()) == core.term(),
             "a leader committed an entry of an earlier term that none of its own stands behind");
   }
+  if (leads && core.configuration().IsJoint()) Probe("raft.led-joint");
   seen.leads = leads;
   seen.lease = lease;
 }
@@ -93,13 +102,18 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
   }
   const bool fresh = leaders_.try_emplace(core.term(), machine.number).second;
   Require(fresh, fmt::format("two leaders of term {}", core.term().value));
-  int voters = 0;
-  for (int i = 0; i < world_.size(); ++i) {
-    const auto vote = votes_.find({i, core.term()});
-    voters += i == machine.number || (vote != votes_.end() && vote->second == machine.id);
+  const std::map<int, raft::DiskId>& voters = voters_[{core.term(), machine.id}];
+  const auto voted = [&](const raft::Member& member) {
+    const auto vote = voters.find(world_.NumberOf(member.id));
+    if (vote == voters.end()) return member.id == machine.id;
+    return member.disk == raft::DiskId() || member.disk == vote->second;
+  };
+  for (const auto* set : {&core.configuration().voters, &core.configuration().old_voters}) {
+    const auto votes = static_cast<size_t>(std::count_if(set->begin(), set->end(), voted));
+    Require(set->empty() || 2 * votes > set->size(),
+            fmt::format("{} of {} voted for the leader of term {}", votes, set->size(),
+                        core.term().value));
   }
-  Require(2 * voters > world_.size(),
-          fmt::format("{} voted for the leader of term {}", voters, core.term().value));
   for (uint64_t i = 1; i < truth_.size(); ++i) {
     // A candidate whose votes come late may win a term that is over already.
     if (truth_[i].committed_in >= core.term()) break;
@@ -130,21 +144,40 @@ void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
       continue;
     }
     truth_.push_back(truth);
-    CheckMajority(seen.checked, truth);
   }
 }
 
-void RaftChecks::CheckMajority(LogIndex index, const Truth& truth) {
-  int have = 0;
-  for (int i = 0; i < world_.size(); ++i) {
-    SimLogStore& log = *world_.machine(i).log;
-    const LogState* state = log.State(kSimGroup);
-    const LogRecord* record = log.FindDurable(kSimGroup, index);
-    const bool cut = state != nullptr && index <= state->before_first.index;
-    have += cut || (record != nullptr && record->term == truth.term);
+bool RaftChecks::IsDurableAt(const NodeId& id, LogIndex index, Term term) {
+  const Machine& machine = world_.machine(world_.NumberOf(id));
+  if (machine.wiped) return true;
+  const LogState* state = machine.log->State(kSimGroup);
+  if (state != nullptr && index <= state->before_first.index) return true;
+  const LogRecord* record = machine.log->FindDurable(kSimGroup, index);
+  return record != nullptr && record->term == term;
+}
+
+bool RaftChecks::IsQuorum(const raft::Configuration& configuration, LogIndex index, Term term) {
+  for (const auto* set : {&configuration.voters, &configuration.old_voters}) {
+    const auto have = static_cast<size_t>(std::count_if(
+        set->begin(), set->end(),
+        [&](const raft::Member& member) { return IsDurableAt(member.id, index, term); }));
+    if (!set->empty() && 2 * have <= set->size()) return false;
   }
-  Require(2 * have > world_.size(),
-          fmt::format("committed entry {} is on {} disks only", index.value, have));
+  return true;
+}
+
+// A leader has committed something. What stands before the newest is there where that is.
+void RaftChecks::CheckQuorum(const Machine& machine, const raft::Core& core) {
+  const Seen& seen = seen_[machine.number];
+  const std::optional<Term> term = core.TermAt(core.commit());
+  if (!term) return;
+  quorum_for_ = {core.commit(), *term};
+  quorum_ = core.configuration();
+  if (IsQuorum(quorum_, core.commit(), *term)) return;
+  // In the same step the members may have changed behind it.
+  quorum_ = seen.configuration;
+  Require(!quorum_.empty() && IsQuorum(quorum_, core.commit(), *term),
+          fmt::format("committed entry {} is on no majority of disks", core.commit().value));
 }
 
 void RaftChecks::CheckLeases() {
@@ -200,12 +233,13 @@ void RaftChecks::CheckPromise(Machine& from, const raft::Message& message) {
     Require(durable.term > vote->campaign_term ||
                 (durable.term == vote->campaign_term && durable.vote == message.to),
             "a vote was sent before it was durable");
-    const auto given = votes_.try_emplace({from.number, vote->campaign_term}, message.to);
+    const auto given = votes_.try_emplace({from.disk, vote->campaign_term}, message.to);
     Require(given.first->second == message.to, "two votes in one term");
+    voters_[{vote->campaign_term, message.to}].insert_or_assign(from.number, from.disk);
   }
   if (const auto* request = std::get_if<raft::VoteRequest>(&message.body);
       request != nullptr && !request->pre) {
-    const auto given = votes_.try_emplace({from.number, request->campaign_term}, from.id);
+    const auto given = votes_.try_emplace({from.disk, request->campaign_term}, from.id);
     Require(given.first->second == from.id, "a candidate of a term in which it voted for another");
   }
   if (const auto* reply = std::get_if<raft::AppendReply>(&message.body);

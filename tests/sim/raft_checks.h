@@ -1,9 +1,11 @@
 // What Raft promises, checked from outside after every task of a raft lane, against what is on the
 // simulated disks and wires: none of it comes from what the nodes say of themselves alone.
 //
-//   1. One leader in a term, in all lives of all nodes, and a majority has sent it its votes.
+//   1. One leader in a term, in all lives of all nodes, and a majority of the voters that it knows
+//      (in a joint phase, of both sets) has sent it its votes.
 //   2. What is committed anywhere is the same entry everywhere, for ever: on commit, on the disks
-//      of a majority, and never truncated from any disk again.
+//      of a majority likewise, and never truncated from any disk again. A disk that was lost since
+//      counts until its node has been removed and added again: the others are not to need it.
 //   3. A new leader has everything that was committed in earlier terms.
 //   4. A vote is given once in a term, and it and every acknowledgement is durable before it is
 //      sent.
@@ -56,8 +58,9 @@ class RaftChecks {
   // Of one life of a node.
   struct Seen {
     LogIndex commit;
-    LogIndex checked;  // compared with the truth up to here
-    Term led;          // the newest term that it led
+    LogIndex checked;                   // compared with the truth up to here
+    Term led;                           // the newest term that it led
+    raft::Configuration configuration;  // while it leads
     bool leads = false;
     bool lease = false;
     uint64_t looks = 0;
@@ -71,13 +74,19 @@ class RaftChecks {
   void LookAtLeading(const Machine& machine, const raft::Core& core);
   void CheckLeader(Machine& machine, const raft::Core& core);
   void CheckCommitted(Machine& machine, LogIndex through);
-  void CheckMajority(LogIndex index, const Truth& truth);
+  bool IsDurableAt(const NodeId& id, LogIndex index, Term term);
+  bool IsQuorum(const raft::Configuration& configuration, LogIndex index, Term term);
+  void CheckQuorum(const Machine& machine, const raft::Core& core);
   void CheckLeases();
 
   World& world_;
   std::vector<Truth> truth_;  // by index, from 1
   std::map<Term, int> leaders_;
-  std::map<std::pair<int, Term>, NodeId> votes_;
+  std::map<std::pair<raft::DiskId, Term>, NodeId> votes_;
+  // The machines that voted, and the disks that they had, by whom they voted for.
+  std::map<std::pair<Term, NodeId>, std::map<int, raft::DiskId>> voters_;
+  raft::Configuration quorum_;  // of the newest commit that was looked at ...
+  LogPosition quorum_for_;      // ... which is this
   std::vector<Seen> seen_;
   bool expect_leases_ = true;
 };

@@ -40,7 +40,8 @@ Drawn Draw(const SeedOptions& options) {
   const int size = kSizes[random.Uniform(kSizes.size())];
   drawn.nodes = options.nodes == 0 ? size : options.nodes;
   drawn.length = random.Between(absl::Seconds(60), absl::Seconds(70));
-  drawn.plan = FaultPlan::Draw(&random, drawn.nodes, kLongest);
+  drawn.plan =
+      FaultPlan::Draw(&random, drawn.nodes, options.workload == WorkloadKind::kLog, kLongest);
   if (options.keep) drawn.plan.Keep(*options.keep);
   for (const std::string& trait : options.without) drawn.plan.LeaveOut(trait);
   drawn.rest = random.Fork();
@@ -52,9 +53,9 @@ std::unique_ptr<Workload> MakeWorkload(const SeedOptions& options, Random random
   return std::make_unique<LogWorkload>(random);
 }
 
-void Converge(World* world, Workload* workload) {
+void Converge(World* world, Workload* workload, const Faults& faults) {
   const MonoTime limit = world->now() + kConvergeWithin;
-  while (!workload->IsSettled(*world)) {
+  while (!faults.IsSettled() || !workload->IsSettled(*world)) {
     Require(world->now() < limit,
             fmt::format("does not converge: {}", workload->Unsettled(*world)));
     world->loop().RunUntil(world->now() + kLook);
@@ -98,12 +99,13 @@ SeedResult RunSeed(const SeedOptions& options, void (*report)(const std::string&
     world.loop().RunUntil(world.now() + absl::Seconds(1));
   }
   workload->Quiet(world);
-  if (plan.core_first) {
+  // While members come and go, no majority may be healed before the others.
+  if (plan.core_first && faults.IsSettled()) {
     faults.HealCore();
-    Converge(&world, workload.get());
+    Converge(&world, workload.get(), faults);
   }
   faults.Heal();
-  Converge(&world, workload.get());
+  Converge(&world, workload.get(), faults);
   workload->CheckEnd(world);
 
   SeedResult result;

@@ -2,7 +2,10 @@
 #include "sim/sim_executor.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
+
+#include "base/assert.h"
 
 namespace scheduled::sim {
 namespace {
@@ -11,14 +14,20 @@ namespace {
 // listen ends.
 constexpr absl::Duration kStopsWithin = absl::Milliseconds(5);
 constexpr absl::Duration kOverstays = absl::Milliseconds(700);
+// How long a Run that blocks does so at most: beyond a resend, or beyond what a session outlives.
+constexpr std::array kBlocks = {absl::Milliseconds(400), absl::Milliseconds(2500)};
+constexpr absl::Duration kBootsWithin = absl::Milliseconds(300);
 
 }  // namespace
 
-SimExecutor::SimExecutor(World* world, Machine* machine, JobHistory* history, int capacity)
+SimExecutor::SimExecutor(World* world, Machine* machine, JobHistory* history, int capacity,
+                         bool blocks)
     : world_(*world),
       machine_(*machine),
       history_(*history),
       capacity_(capacity),
+      blocks_(blocks),
+      random_(world->random().Fork()),
       lane_(machine->runtime->NewLane("executor")) {}
 
 // Whatever it has not answered dies with the node.
@@ -40,6 +49,10 @@ RunResult SimExecutor::ResultOf(const JobPlan& plan, const RunContext& run) {
 void SimExecutor::Run(std::shared_ptr<const RunContext> run, Done done) {
   const size_t delivery = history_.Started(machine_, *run);
   const JobPlan plan = *JobPlan::FromPayload(run->payload());
+  if (history_.DeliveriesOf(run->job_id, run->run_id) <= plan.deaths) TakeNodeDown();
+  if (blocks_ && random_.Chance(1, 50)) {
+    world_.Stall(random_.Between(absl::Milliseconds(1), kBlocks[random_.Uniform(kBlocks.size())]));
+  }
   const uint64_t number = ++last_;
   going_.emplace(number, Going{run->job_id, delivery, std::move(done)});
   const MonoTime now = machine_.runtime->clock().MonoNow();
@@ -57,6 +70,22 @@ void SimExecutor::Run(std::shared_ptr<const RunContext> run, Done done) {
   }
   lane_->PostAt(now + plan.takes, [this, number, plan, run] {
     if (going_.contains(number)) End(number, ResultOf(plan, *run));
+  });
+}
+
+// As a handler does that crashes its process, right behind this task or a little later.
+void SimExecutor::TakeNodeDown() {
+  Probe("jobs.took-its-node-down");
+  const int number = machine_.number;
+  const uint64_t life = machine_.boots;
+  World& world = world_;
+  world.BeginHarm();
+  world.After(random_.Between(absl::ZeroDuration(), absl::Milliseconds(2)), [&world, number, life] {
+    if (world.machine(number).boots == life) world.Crash(number);
+  });
+  world.After(random_.Between(absl::Milliseconds(3), kBootsWithin), [&world, number] {
+    world.EndHarm();
+    world.Boot(number);
   });
 }
 

@@ -14,7 +14,8 @@ namespace scheduled::sim {
 
 class SimExecutor final : public Executor {
  public:
-  SimExecutor(World* world, Machine* machine, JobHistory* history, int capacity);
+  // `blocks`: now and then Run does not return for a while, which it ought not to do.
+  SimExecutor(World* world, Machine* machine, JobHistory* history, int capacity, bool blocks);
   ~SimExecutor() override;
 
   void Run(std::shared_ptr<const RunContext> run, Done done) override;
@@ -29,11 +30,14 @@ class SimExecutor final : public Executor {
 
   RunResult ResultOf(const JobPlan& plan, const RunContext& run);
   void End(uint64_t number, RunResult result);
+  void TakeNodeDown();
 
   World& world_;
   Machine& machine_;
   JobHistory& history_;
   const int capacity_;
+  const bool blocks_;
+  Random random_;
   std::unique_ptr<Lane> lane_;
   uint64_t last_ = 0;
   std::map<uint64_t, Going> going_;

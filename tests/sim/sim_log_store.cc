@@ -131,6 +131,14 @@ void SimLogStore::Crash(Random* random) {
   failure_ = absl::OkStatus();
 }
 
+void SimLogStore::Wipe() {
+  pending_.clear();
+  seen_.clear();
+  durable_.clear();
+  failure_ = absl::OkStatus();
+  fail_read_ = false;
+}
+
 const LogRecord* SimLogStore::FindIn(const Image& image, GroupId group, LogIndex index) {
   const auto log = image.find(group);
   if (log == image.end()) return nullptr;

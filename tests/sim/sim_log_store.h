@@ -39,6 +39,8 @@ class SimLogStore final : public LogStore {
 
   // The node is dead: forgets what was not durable, or by chance not all of it.
   void Crash(Random* random);
+  // The node is dead, and its disk is another one, with nothing on it.
+  void Wipe();
 
   // What the node sees; null outside of it.
   const LogRecord* Find(GroupId group, LogIndex index) const;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/codec.h"
@@ -20,26 +21,9 @@ constexpr std::string_view kRowsFile = "rows";
 
 absl::StatusOr<std::optional<std::string>> SimTableStore::Get(std::string_view key) const {
   if (!failure_.ok()) return failure_;
-  const auto place = places_.find(key);
-  if (place == places_.end()) return std::optional<std::string>();
-  return std::optional<std::string>(place->second->second);
-}
-
-void SimTableStore::Put(std::string_view key, std::string value) {
-  if (const auto place = places_.find(key); place != places_.end()) {
-    place->second->second = std::move(value);
-    return;
-  }
-  const auto row = rows_.emplace(std::string(key), std::move(value)).first;
-  places_.emplace(row->first, row);
-}
-
-void SimTableStore::Erase(std::string_view key) {
-  const auto place = places_.find(key);
-  if (place == places_.end()) return;
-  const auto row = place->second;
-  places_.erase(place);  // first, since its key is the row's
-  rows_.erase(row);
+  const auto row = rows_.find(key);
+  if (row == rows_.end()) return std::optional<std::string>();
+  return std::optional<std::string>(row->second);
 }
 
 absl::StatusOr<std::vector<TableRow>> SimTableStore::Scan(std::string_view from,
@@ -64,16 +48,17 @@ absl::Status SimTableStore::Apply(const TableBatch& batch) {
   absl::StatusOr<LogPosition> applied = absl::InternalError("a batch without the applied row");
   for (const TableBatch::Op& op : batch.ops()) {
     if (op.key == kAppliedRowKey && op.value) applied = DecodeAppliedRow(*op.value);
-    const auto place = places_.find(op.key);
+    auto row = rows_.lower_bound(op.key);
+    const bool known = row != rows_.end() && row->first == op.key;
     std::optional<std::string> before;
-    if (place != places_.end()) before = std::move(place->second->second);
+    if (known) before = std::move(row->second);
     done.undo.emplace_back(std::string(op.key), std::move(before));
     if (!op.value) {
-      Erase(op.key);
-    } else if (place != places_.end()) {
-      place->second->second.assign(*op.value);
+      if (known) rows_.erase(row);
+    } else if (known) {
+      row->second.assign(*op.value);
     } else {
-      Put(op.key, std::string(*op.value));
+      rows_.emplace_hint(row, std::string(op.key), std::string(*op.value));
     }
   }
   if (!applied.ok()) return applied.status();
@@ -147,22 +132,26 @@ absl::Status SimTableStore::InstallFrom(const std::string& dir,
       return absl::InvalidArgumentError("the tables to be installed are of another position");
     }
   }
-  // The switch comes with the end of the sync; a crash in it leaves the old tables, or by chance
-  // the new ones: here these, as a rename that got through.
-  if (absl::Status synced = Sync(); !synced.ok()) return synced;
-  Probe("disk.tables-installed");
-  rows_ = std::move(rows);
-  places_.clear();
-  for (auto row = rows_.begin(); row != rows_.end(); ++row) places_.emplace(row->first, row);
+  Replaced old{{}, {}, base_applied_, std::move(batches_), std::move(flushes_)};
   batches_.clear();
   flushes_.clear();
+  old.rows = std::move(rows_);
+  rows_ = std::move(rows);
   const absl::StatusOr<LogPosition> applied = ReadApplied(*this);
   if (!applied.ok()) return applied.status();
   base_applied_ = applied->index;
+  // A crash before the end of the sync leaves the old tables or, as a rename that got through, the
+  // new ones.
+  const absl::Status synced = Sync();
+  old.until = synced.ok() ? sync_.now() : MonoTime::Infinite();
+  replaced_ = std::move(old);
+  if (!synced.ok()) return synced;
+  Probe("disk.tables-installed");
   return files_.Remove(dir);
 }
 
 void SimTableStore::Settle(MonoTime now) {
+  if (replaced_ && replaced_->until <= now) replaced_.reset();
   while (!flushes_.empty() && flushes_.front().at <= now) {
     while (!batches_.empty() && batches_.front().applied <= flushes_.front().applied) {
       base_applied_ = batches_.front().applied;
@@ -172,7 +161,33 @@ void SimTableStore::Settle(MonoTime now) {
   }
 }
 
+// By chance, if the crash came within an install.
+void SimTableStore::UndoInstall(Random* random) {
+  if (!replaced_) return;
+  Replaced old = *std::exchange(replaced_, std::nullopt);
+  if (old.until <= sync_.now()) return;
+  if (random->Chance(1, 2)) {
+    Probe("disk.crash-after-switch");
+    return;
+  }
+  Probe("disk.crash-before-switch");
+  rows_ = std::move(old.rows);
+  base_applied_ = old.base_applied;
+  batches_ = std::move(old.batches);
+  flushes_ = std::move(old.flushes);
+}
+
+void SimTableStore::Wipe() {
+  rows_.clear();
+  batches_.clear();
+  flushes_.clear();
+  base_applied_ = LogIndex();
+  replaced_.reset();
+  failure_ = absl::OkStatus();
+}
+
 void SimTableStore::Crash(Random* random) {
+  UndoInstall(random);
   Settle(sync_.now());
   flushes_.clear();
   // Often all or nothing, which are the usual cases; else anything in between.
@@ -184,9 +199,9 @@ void SimTableStore::Crash(Random* random) {
     Batch& last = batches_.back();
     for (auto undo = last.undo.rbegin(); undo != last.undo.rend(); ++undo) {
       if (undo->second) {
-        Put(undo->first, *std::move(undo->second));
+        rows_.insert_or_assign(undo->first, *std::move(undo->second));
       } else {
-        Erase(undo->first);
+        rows_.erase(undo->first);
       }
     }
     batches_.pop_back();

@@ -15,7 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
+#include "absl/types/compare.h"
 #include "sim/sync_model.h"
 #include "storage/snapshot_files.h"
 #include "storage/table_store.h"
@@ -24,7 +25,15 @@ namespace scheduled::sim {
 
 class SimTableStore final : public TableStore {
  public:
-  using Rows = std::map<std::string, std::string, std::less<>>;
+  struct KeyOrder {
+    using is_transparent = void;
+    absl::weak_ordering operator()(std::string_view a, std::string_view b) const {
+      const int order = a.compare(b);
+      if (order == 0) return absl::weak_ordering::equivalent;
+      return order < 0 ? absl::weak_ordering::less : absl::weak_ordering::greater;
+    }
+  };
+  using Rows = absl::btree_map<std::string, std::string, KeyOrder>;
 
   // Checkpoints are written to `files`, and installed from there.
   SimTableStore(SyncModel* sync, SnapshotFiles* files) : sync_(*sync), files_(*files) {}
@@ -40,6 +49,8 @@ class SimTableStore final : public TableStore {
 
   // The node is dead: goes back to a prefix that a flush may have left.
   void Crash(Random* random);
+  // The node is dead, and its disk is another one, with nothing on it.
+  void Wipe();
 
   const Rows& rows() const { return rows_; }
   // Of the applied row; 0 where there is none.
@@ -58,21 +69,27 @@ class SimTableStore final : public TableStore {
     LogIndex applied;
   };
 
-  void Settle(MonoTime now);
-  void Put(std::string_view key, std::string value);
-  void Erase(std::string_view key);
+  // What an install replaced, for as long as a crash may bring it back.
+  struct Replaced {
+    MonoTime until;  // the end of the switch's sync
+    Rows rows;
+    LogIndex base_applied;
+    std::deque<Batch> batches;
+    std::deque<FlushEnd> flushes;
+  };
 
+  void Settle(MonoTime now);
+  void UndoInstall(Random* random);
   absl::Status Sync();
 
   SyncModel& sync_;
   SnapshotFiles& files_;
   absl::Status failure_;
   Rows rows_;
-  // Where each row stands, by a key that is the row's own: most reads and writes are of one row.
-  absl::flat_hash_map<std::string_view, Rows::iterator> places_;
   LogIndex base_applied_;  // before the first of batches_; durable
   std::deque<Batch> batches_;
   std::deque<FlushEnd> flushes_;
+  std::optional<Replaced> replaced_;
 };
 
 }  // namespace scheduled::sim

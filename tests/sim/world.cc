@@ -74,6 +74,13 @@ void World::AddMachine(int number, int nodes) {
   machines_.push_back(std::move(machine));
 }
 
+int World::NumberOf(const NodeId& id) const {
+  for (const auto& machine : machines_) {
+    if (machine->id == id) return machine->number;
+  }
+  Found("a member that is no machine: " + id.value);
+}
+
 void World::After(absl::Duration wait, Task task) {
   driver_->PostAt(loop_.now() + wait, std::move(task));
 }
@@ -119,6 +126,19 @@ void World::Crash(int number) {
   machine.log->Crash(&random_);
   machine.tables->Crash(&random_);
   checks_->OnCrashed(machine);
+}
+
+void World::Wipe(int number) {
+  Machine& machine = *machines_[number];
+  Crash(number);
+  if (tracing()) Trace(machine.id.value, "loses its disk");
+  Probe("sim.disk-wiped");
+  machine.log->Wipe();
+  machine.tables->Wipe();
+  const absl::Status removed = machine.snapshots->RemoveAll();
+  Require(removed.ok(), "files in memory are removed");
+  machine.disk = raft::DiskId(random_.Next() | 1);
+  machine.wiped = true;
 }
 
 void World::Pause(int number) {
@@ -180,6 +200,13 @@ World::MachineLane World::LaneOfName(std::string_view full_name) const {
 bool World::MayHaveLost(MonoTime since) const {
   constexpr absl::Duration kAftermath = absl::Seconds(8);
   return harsh_ || harms_ > 0 || last_harm_ >= since - kAftermath;
+}
+
+void World::Stall(absl::Duration lasting) {
+  Probe("sim.task-blocks");
+  loop_.Spend(lasting);
+  paused_ever_ = true;
+  last_pause_ = last_harm_ = now();  // with what was spent
 }
 
 bool World::MajorityAgrees(int number) const {

@@ -44,7 +44,8 @@ struct Machine {
   int number = 0;  // from 0
   NodeId id;
   raft::DiskId disk;
-  uint64_t boots = 0;
+  uint64_t boots = 0;  // lives, of whatever disk
+  bool wiped = false;  // since it was last a voter: what its disk had promised is void
   std::unique_ptr<VirtualRuntime> runtime;
   std::unique_ptr<SyncModel> sync;
   std::unique_ptr<SimLogStore> log;
@@ -79,6 +80,7 @@ class World {
   Lane& driver() { return *driver_; }
   MonoTime now() const { return loop_.now(); }
   int size() const { return static_cast<int>(machines_.size()); }
+  int NumberOf(const NodeId& id) const;
   Machine& machine(int number) { return *machines_[number]; }
   const std::map<NodeId, std::string>& peers() const { return peers_; }
 
@@ -92,6 +94,8 @@ class World {
   // Driver lane. Each does nothing where it makes no sense.
   void Boot(int number);
   void Crash(int number);
+  // Crashes, and comes back with another disk, which has nothing on it.
+  void Wipe(int number);
   void Pause(int number);
   void Resume(int number);
   // The newest term's leader that is up; -1 if there is none.
@@ -108,6 +112,8 @@ class World {
   bool MayHaveLost(MonoTime since) const;
   // Since `since` a process may have stood still between two of its steps.
   bool MayLag(MonoTime since) const { return lags_ || (paused_ever_ && last_pause_ >= since); }
+  // The task that runs does not return for a while.
+  void Stall(absl::Duration lasting);
   int crashes() const { return crashes_; }
   bool clocks_were_moved() const { return clocks_moved_; }
   // The machine's wall clock agrees with those of a majority, as far as nodes need to know; true

@@ -1,0 +1,161 @@
+// See operator.h.
+#include "sim/operator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "consensus/inspect.h"
+
+namespace scheduled::sim {
+namespace {
+
+constexpr absl::Duration kLook = absl::Milliseconds(100);
+// A leader that was asked and has died since answers nothing.
+constexpr absl::Duration kAnswerPatience = absl::Seconds(2);
+
+bool IsIn(const std::vector<raft::Member>& members, const NodeId& id) {
+  return std::any_of(members.begin(), members.end(),
+                     [&](const raft::Member& member) { return member.id == id; });
+}
+
+const raft::Learner* LearnerIn(const raft::Configuration& configuration, const NodeId& id) {
+  for (const raft::Learner& learner : configuration.learners) {
+    if (learner.member.id == id) return &learner;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Operator::Operator(World* world, Random random)
+    : world_(*world),
+      random_(random),
+      care_(world->size()),
+      are_voters_(world->size(), true),
+      disk_known_(world->size(), false) {}
+
+void Operator::Begin() {
+  world_.After(kLook, [this] {
+    Look();
+    Begin();
+  });
+}
+
+void Operator::Want(int machine, Wish wish) { care_[machine].wish = wish; }
+
+void Operator::WantAllVoters() {
+  for (Care& care : care_) care.wish = Wish::kVoter;
+}
+
+bool Operator::MayWipe(int machine) const {
+  int lost = 0;
+  for (int i = 0; i < world_.size(); ++i) {
+    if (!are_voters_[i] && !world_.machine(i).wiped) return false;
+    if (care_[i].wish != Wish::kVoter) return false;
+    lost += world_.machine(i).wiped && i != machine;
+  }
+  return !world_.machine(machine).wiped && disk_known_[machine] && 2 * (lost + 1) < world_.size();
+}
+
+bool Operator::MayDoWithout(int machine) const {
+  int voters = 0;
+  for (int i = 0; i < world_.size(); ++i) {
+    if (world_.machine(i).wiped) return false;
+    voters += i != machine && are_voters_[i] && care_[i].wish == Wish::kVoter;
+  }
+  return voters > 0;
+}
+
+bool Operator::IsSettled() const {
+  for (int i = 0; i < world_.size(); ++i) {
+    if (!are_voters_[i] || world_.machine(i).wiped || care_[i].wish != Wish::kVoter) return false;
+  }
+  return true;
+}
+
+void Operator::Look() {
+  const int leader = world_.Leader();
+  if (leader < 0) return;
+  const raft::Status status = InspectCore(world_.machine(leader).member->raft()).status();
+  const bool committed =
+      status.configuration_index <= status.commit && status.term_start <= status.commit;
+  if (!committed || status.configuration.IsJoint()) return;
+  const raft::Configuration& now = status.configuration;
+  for (int i = 0; i < world_.size(); ++i) {
+    Machine& machine = world_.machine(i);
+    const bool votes = IsIn(now.voters, machine.id);
+    if (machine.wiped && now.Find(machine.id) == nullptr) care_[i].removed = true;
+    if (machine.wiped && votes && care_[i].removed) {
+      machine.wiped = care_[i].removed = false;
+      Probe("sim.lost-disk-replaced");
+    }
+    are_voters_[i] = votes && !machine.wiped;
+    disk_known_[i] = are_voters_[i] && now.Find(machine.id)->disk == machine.disk;
+  }
+  if (waits_until_ && world_.now() < *waits_until_) return;
+  std::vector<MemberChange> changes;
+  for (int i = 0; i < world_.size(); ++i) {
+    std::optional<MemberChange> step = Step(i, now);
+    if (!step) continue;
+    // Now and then several in one step.
+    if (!changes.empty() && !random_.Chance(1, 4)) continue;
+    changes.push_back(*std::move(step));
+  }
+  if (!changes.empty()) Ask(leader, std::move(changes));
+}
+
+std::optional<MemberChange> Operator::Step(int number, const raft::Configuration& now) {
+  const Machine& machine = world_.machine(number);
+  const Care& care = care_[number];
+  const raft::Learner* learner = LearnerIn(now, machine.id);
+  const bool votes = IsIn(now.voters, machine.id);
+  const bool member = votes || learner != nullptr;
+  MemberChange change;
+  change.id = machine.id;
+  change.address = world_.peers().at(machine.id);
+  if ((machine.wiped && !care.removed) || care.wish == Wish::kAbsent) {
+    if (!member) return std::nullopt;
+    change.kind = MemberChangeKind::kRemove;
+    return change;
+  }
+  if (care.wish == Wish::kLearner) {
+    if (learner != nullptr && !learner->promote) return std::nullopt;
+    change.kind = MemberChangeKind::kAddLearner;
+    return change;
+  }
+  if (votes || (learner != nullptr && learner->promote)) return std::nullopt;
+  change.kind = MemberChangeKind::kAddVoter;
+  // In the place of one that is to go.
+  for (int i = 0; i < world_.size() && random_.Chance(1, 2); ++i) {
+    const NodeId& other = world_.machine(i).id;
+    if (care_[i].wish != Wish::kAbsent || !IsIn(now.voters, other)) continue;
+    change.kind = MemberChangeKind::kReplace;
+    change.replaces = other;
+    break;
+  }
+  return change;
+}
+
+void Operator::Ask(int leader, std::vector<MemberChange> changes) {
+  if (world_.tracing()) {
+    for (const MemberChange& change : changes) {
+      world_.Trace(
+          "operator",
+          fmt::format("asks for change {} of {}{}", static_cast<int>(change.kind), change.id.value,
+                      change.replaces.empty() ? "" : " in the place of " + change.replaces.value));
+    }
+  }
+  const uint64_t number = ++asked_;
+  waits_until_ = world_.now() + kAnswerPatience;
+  world_.machine(leader).member->raft().ChangeMembers(
+      std::move(changes), [this, number](absl::Status done) {
+        Probe(done.ok() ? "sim.members-changed" : "sim.members-refused");
+        world_.Digest(number * 32 + static_cast<uint64_t>(done.code()));
+        if (number == asked_) waits_until_.reset();
+      });
+}
+
+}  // namespace scheduled::sim
