@@ -260,7 +260,8 @@ absl::Status Host::CheckChanges(const std::vector<MemberChange>& changes) const 
       return Sentence(absl::StatusCode::kInvalidArgument,
                       fmt::format("'{}' is no node id", change.id.value));
     }
-    if (change.kind != MemberChangeKind::kRemove && parts_.transport == nullptr) {
+    const bool adds = change.kind != MemberChangeKind::kRemove && change.id != options_.node_id;
+    if (adds && parts_.transport == nullptr) {
       return absl::FailedPreconditionError("a group of several needs a transport");
     }
   }
