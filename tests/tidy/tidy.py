@@ -32,7 +32,7 @@ LIBRARIES = [
     (re.compile(r"curl/"), ("lib/executor/webhook/",), "libcurl belongs to lib/executor/webhook"),
     (re.compile(r"boost/"), ("server/", "tests/server/", "examples/", "bench/"), "Boost belongs to server/"),
     (re.compile(r"prometheus/"), ("server/",), "prometheus-cpp belongs to server/"),
-    (re.compile(r"CLI/"), ("server/", "bench/", "tests/sim/"), "CLI11 belongs to programs"),
+    (re.compile(r"CLI/"), ("server/", "bench/", "tests/sim/", "tests/explore/"), "CLI11 belongs to programs"),
 ]
 # Pattern, folders it is banned in, folders that are excepted, what to use instead.
 EDGES = ("lib/executor/", "lib/transport/grpc/", "lib/transport/inproc/")
