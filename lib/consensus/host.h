@@ -7,8 +7,9 @@
 //   raft lane    Pump and all that it calls; the core, the ledger, the sizes
 //   other lanes  come in through inbox_, failed_ and lease_until_
 //
-// A node without data in a group of several has a core with no configuration: it takes part in
-// nothing but what an existing leader sends, until the founder (bootstrap.h) has written entry 1.
+// A node without data in a group of several has a core with no configuration: it stands for nothing
+// and asks nobody, and only answers what the members of a cluster send it, a leader's entries and
+// requests for votes, until the founder (bootstrap.h) has written entry 1.
 #ifndef SCHEDULED_LIB_CONSENSUS_HOST_H_
 #define SCHEDULED_LIB_CONSENSUS_HOST_H_
 
