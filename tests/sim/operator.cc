@@ -44,7 +44,10 @@ void Operator::Begin() {
   });
 }
 
-void Operator::Want(int machine, Wish wish) { care_[machine].wish = wish; }
+void Operator::Want(int machine, Wish wish) {
+  care_[machine].wish = wish;
+  at_rest_ = false;
+}
 
 void Operator::WantAllVoters() {
   for (Care& care : care_) care.wish = Wish::kVoter;
@@ -52,12 +55,9 @@ void Operator::WantAllVoters() {
 
 bool Operator::MayWipe(int machine) const {
   int lost = 0;
-  for (int i = 0; i < world_.size(); ++i) {
-    if (!are_voters_[i] && !world_.machine(i).wiped) return false;
-    if (care_[i].wish != Wish::kVoter) return false;
-    lost += world_.machine(i).wiped && i != machine;
-  }
-  return !world_.machine(machine).wiped && disk_known_[machine] && 2 * (lost + 1) < world_.size();
+  for (int i = 0; i < world_.size(); ++i) lost += world_.machine(i).wiped && i != machine;
+  return at_rest_ && disk_known_[machine] && !world_.machine(machine).wiped &&
+         2 * (lost + 1) < world_.size();
 }
 
 bool Operator::MayDoWithout(int machine) const {
@@ -78,7 +78,8 @@ bool Operator::IsSettled() const {
 
 void Operator::Look() {
   const int leader = world_.Leader();
-  if (leader < 0) return;
+  // One without a lease may have been followed by another, and know nothing of what was changed.
+  if (leader < 0 || !world_.machine(leader).member->raft().HasLease()) return;
   const raft::Status status = InspectCore(world_.machine(leader).member->raft()).status();
   const bool committed =
       status.configuration_index <= status.commit && status.term_start <= status.commit;
@@ -95,6 +96,7 @@ void Operator::Look() {
     are_voters_[i] = votes && !machine.wiped;
     disk_known_[i] = are_voters_[i] && now.Find(machine.id)->disk == machine.disk;
   }
+  at_rest_ = IsSettled();
   if (waits_until_ && world_.now() < *waits_until_) return;
   std::vector<MemberChange> changes;
   for (int i = 0; i < world_.size(); ++i) {
@@ -148,6 +150,7 @@ void Operator::Ask(int leader, std::vector<MemberChange> changes) {
                       change.replaces.empty() ? "" : " in the place of " + change.replaces.value));
     }
   }
+  at_rest_ = false;
   const uint64_t number = ++asked_;
   waits_until_ = world_.now() + kAnswerPatience;
   world_.machine(leader).member->raft().ChangeMembers(

@@ -49,6 +49,8 @@ class Operator {
   std::vector<bool> are_voters_;
   // The group knows which disk it is that the machine votes on, and would notice another one.
   std::vector<bool> disk_known_;
+  // By the last look all were voters, and nothing was asked for or wished since.
+  bool at_rest_ = false;
   uint64_t asked_ = 0;
   std::optional<MonoTime> waits_until_;  // for an answer
 };
