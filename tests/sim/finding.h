@@ -7,6 +7,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace scheduled::sim {
 
@@ -19,9 +20,16 @@ void SetFindingHandler(FindingHandler handler);
 // Something that must not be was seen.
 [[noreturn]] void Found(std::string_view what);
 
-// Found(what) unless `condition`.
-inline void Require(bool condition, std::string_view what) {
-  if (!condition) [[unlikely]] {
+// Found(what) unless `condition`. `what` is a text, or something that makes it when it is called:
+// most conditions hold.
+template <typename What>
+inline void Require(bool condition, What&& what) {
+  if (condition) [[likely]] {
+    return;
+  }
+  if constexpr (std::is_invocable_v<What>) {
+    Found(what());
+  } else {
     Found(what);
   }
 }

@@ -43,7 +43,8 @@ std::string JobHistory::Name(const JobRecord& job, const Delivery& delivery) con
 size_t JobHistory::Started(Machine& machine, const RunContext& run) {
   ++starts_;
   JobRecord* job = Find(run.job_id);
-  Require(job != nullptr, fmt::format("a run of a job that nobody made: {}", run.job_id.value));
+  Require(job != nullptr,
+          [&] { return fmt::format("a run of a job that nobody made: {}", run.job_id.value); });
   const std::optional<JobPlan> plan = JobPlan::FromPayload(run.payload());
   Require(plan.has_value(), "a payload that nobody made");
   Delivery now{.run_id = run.run_id,
@@ -57,16 +58,15 @@ size_t JobHistory::Started(Machine& machine, const RunContext& run) {
                .start = world_.now(),
                .version = plan->version};
   now.time_up = now.start + run.job->timeout;
-  const std::string name = Name(*job, now);
-  if (world_.tracing()) world_.Trace(machine.id.value, "starts " + name);
+  if (world_.tracing()) world_.Trace(machine.id.value, "starts " + Name(*job, now));
   world_.Digest(now.run_id);
   world_.Digest(now.token * 64 + static_cast<uint64_t>(now.attempt));
-  CheckWho(*job, now, name);
-  CheckTime(*job, now, machine, name);
-  CheckStopped(*job, now, name);
-  CheckTokens(*job, now, name);
-  CheckClaim(*job, &now, name);
-  CheckAgain(*job, now, name);
+  CheckWho(*job, now);
+  CheckTime(*job, now, machine);
+  CheckStopped(*job, now);
+  CheckTokens(*job, now);
+  CheckClaim(*job, &now);
+  CheckAgain(*job, now);
   job->deliveries.push_back(std::move(now));
   return job->deliveries.size() - 1;
 }
@@ -89,31 +89,35 @@ void JobHistory::Ended(const JobId& id, size_t number, const RunResult& result) 
   }
 }
 
-void JobHistory::CheckWho(const JobRecord& job, const Delivery& now,
-                          const std::string& name) const {
-  Require(job.known != Known::kRefused, "a job that was refused runs: " + name);
-  Require(now.version <= job.newest_version, "a payload that was never asked for: " + name);
+void JobHistory::CheckWho(const JobRecord& job, const Delivery& now) const {
+  Require(job.known != Known::kRefused,
+          [&] { return "a job that was refused runs: " + Name(job, now); });
+  Require(now.version <= job.newest_version,
+          [&] { return "a payload that was never asked for: " + Name(job, now); });
 }
 
-void JobHistory::CheckTime(const JobRecord& job, const Delivery& now, const Machine& machine,
-                           const std::string& name) const {
+void JobHistory::CheckTime(const JobRecord& job, const Delivery& now,
+                           const Machine& machine) const {
   // A later start of a run that has begun is due by its retry's time, of whose clock it may be.
   const bool first = std::none_of(job.deliveries.begin(), job.deliveries.end(),
                                   [&](const auto& each) { return each.run_id == now.run_id; });
   if (!job.triggered && first) {
-    Require(now.due <= world_.EverShown(machine),
-            fmt::format("early by {:.6f} s: {}",
-                        absl::ToDoubleSeconds(now.due - world_.EverShown(machine)), name));
+    Require(now.due <= world_.EverShown(machine), [&] {
+      return fmt::format("early by {:.6f} s: {}",
+                         absl::ToDoubleSeconds(now.due - world_.EverShown(machine)),
+                         Name(job, now));
+    });
     // What the client asked for, where nothing has moved it since.
     if (job.job.timestamp && job.newest_version == 1) {
-      Require(*job.job.timestamp <= now.due, "due before it was asked for: " + name);
+      Require(*job.job.timestamp <= now.due,
+              [&] { return "due before it was asked for: " + Name(job, now); });
     }
   }
   // A process that stood still between its look and the start is what tokens are for.
   Require(machine.member->raft().HasLease() || world_.MayLag(now.start - kLongestLag),
-          "started by a node that has no lease: " + name);
+          [&] { return "started by a node that has no lease: " + Name(job, now); });
   Require(world_.size() == 1 || world_.MajorityAgrees(machine.number),
-          "started by a clock that no majority agrees with: " + name);
+          [&] { return "started by a clock that no majority agrees with: " + Name(job, now); });
   if (!world_.clocks_were_moved() && !job.triggered && now.attempt > 1) {
     for (const Delivery& before : job.deliveries) {
       if (before.run_id != now.run_id || before.attempt != now.attempt - 1 || before.uncounted) {
@@ -128,48 +132,58 @@ void JobHistory::CheckTime(const JobRecord& job, const Delivery& now, const Mach
       // Who decided when, and who starts it, may be two nodes with two clocks.
       if (world_.size() > 1) wait -= kClocksApart;
       const MonoTime ended = std::min(before.end, before.time_up);
-      Require(
-          now.start >= ended + wait || now.version != before.version,
-          fmt::format("retried {:.6f} s after its attempt ended, and not {:.6f} s: {}",
-                      absl::ToDoubleSeconds(now.start - ended), absl::ToDoubleSeconds(wait), name));
+      Require(now.start >= ended + wait || now.version != before.version, [&] {
+        return fmt::format("retried {:.6f} s after its attempt ended, and not {:.6f} s: {}",
+                           absl::ToDoubleSeconds(now.start - ended), absl::ToDoubleSeconds(wait),
+                           Name(job, now));
+      });
     }
   }
 }
 
-void JobHistory::CheckStopped(const JobRecord& job, const Delivery& now,
-                              const std::string& name) const {
+void JobHistory::CheckStopped(const JobRecord& job, const Delivery& now) const {
   const bool stopped =
       job.known == Known::kCancelled || job.known == Known::kDeleted || job.known == Known::kPaused;
-  Require(
-      !stopped || now.due <= job.stopped_wall,
-      fmt::format("runs after its stop was acknowledged at {:.6f} (state {}): {}",
-                  static_cast<double>(job.stopped.nanos) / 1e9, static_cast<int>(job.known), name));
-  Require(
-      job.known == Known::kUnsure || now.version >= job.least_version ||
-          now.due <= job.replaced_wall,
-      fmt::format("runs version {} after version {} was acknowledged at {:.6f}: {}", now.version,
-                  job.least_version, static_cast<double>(job.replaced.nanos) / 1e9, name));
+  Require(!stopped || now.due <= job.stopped_wall, [&] {
+    return fmt::format("runs after its stop was acknowledged at {:.6f} (state {}): {}",
+                       static_cast<double>(job.stopped.nanos) / 1e9, static_cast<int>(job.known),
+                       Name(job, now));
+  });
+  Require(job.known == Known::kUnsure || now.version >= job.least_version ||
+              now.due <= job.replaced_wall,
+          [&] {
+            return fmt::format("runs version {} after version {} was acknowledged at {:.6f}: {}",
+                               now.version, job.least_version,
+                               static_cast<double>(job.replaced.nanos) / 1e9, Name(job, now));
+          });
 }
 
-void JobHistory::CheckTokens(const JobRecord& job, const Delivery& now, const std::string& name) {
+void JobHistory::CheckTokens(const JobRecord& job, const Delivery& now) {
   const auto run = runs_.try_emplace(now.run_id, job.job.id.value, now.due).first;
-  Require(run->second.first == job.job.id.value, "one run id for two jobs: " + name);
-  Require(
-      run->second.second == now.due || job.triggered,
-      fmt::format("one run id for two occurrences, {} before: {}", At(run->second.second), name));
+  Require(run->second.first == job.job.id.value,
+          [&] { return "one run id for two jobs: " + Name(job, now); });
+  Require(run->second.second == now.due || job.triggered, [&] {
+    return fmt::format("one run id for two occurrences, {} before: {}", At(run->second.second),
+                       Name(job, now));
+  });
   const bool fresh = tokens_.try_emplace({job.job.id.value, now.token}, now.run_id).second;
-  Require(fresh, "a token comes twice: " + name);
+  Require(fresh, [&] { return "a token comes twice: " + Name(job, now); });
   for (const Delivery& before : job.deliveries) {
     if (!job.disturbed) {
-      Require(before.due != now.due || before.run_id == now.run_id,
-              fmt::format("two runs of one occurrence, {} before: {}", before.run_id, name));
+      Require(before.due != now.due || before.run_id == now.run_id, [&] {
+        return fmt::format("two runs of one occurrence, {} before: {}", before.run_id,
+                           Name(job, now));
+      });
     }
     if (before.run_id != now.run_id) continue;
     // A start that a paused process makes late is what tokens are for.
     const bool later = now.attempt > before.attempt || now.delivery > before.delivery;
-    Require(!later || now.token > before.token, "a later delivery has a smaller token: " + name);
-    Require(now.token > before.token || world_.MayLag(before.start),
-            fmt::format("started with a smaller token than {:x}: {}", before.token, name));
+    Require(!later || now.token > before.token,
+            [&] { return "a later delivery has a smaller token: " + Name(job, now); });
+    Require(now.token > before.token || world_.MayLag(before.start), [&] {
+      return fmt::format("started with a smaller token than {:x}: {}", before.token,
+                         Name(job, now));
+    });
   }
 }
 
@@ -194,7 +208,7 @@ bool JobHistory::IsOpen(uint64_t session) const {
   return false;
 }
 
-void JobHistory::CheckClaim(const JobRecord& job, Delivery* now, const std::string& name) const {
+void JobHistory::CheckClaim(const JobRecord& job, Delivery* now) const {
   const auto& rows = NewestTables().rows();
   const std::string first = jobs::EncodeInflightKey(job.job.id.value, 0);
   const std::string_view prefix = std::string_view(first).substr(0, first.size() - 8);
@@ -206,10 +220,10 @@ void JobHistory::CheckClaim(const JobRecord& job, Delivery* now, const std::stri
   }
   // A process that stood still in between is what tokens are for.
   Require(now->session != 0 || world_.MayLag(now->start - kLongestLag),
-          "started after its claim had been given up: " + name);
+          [&] { return "started after its claim had been given up: " + Name(job, *now); });
 }
 
-void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std::string& name) {
+void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now) {
   const Delivery* before = nullptr;
   int attempts = 0;
   int deaths = 0;
@@ -221,28 +235,37 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now, const std
     deaths += died && each.attempt == now.attempt && each.end == MonoTime::Infinite();
   }
   if (before == nullptr) return;
-  Require(deaths <= kMostDeaths,
-          fmt::format("{} nodes have died with this attempt: {}", deaths, name));
+  Require(deaths <= kMostDeaths, [&] {
+    return fmt::format("{} nodes have died with this attempt: {}", deaths, Name(job, now));
+  });
   ++restarts_;
   if (now.delivery > before->delivery) Probe("jobs.redelivered");
-  Require(now.attempt <= attempts + 1, "an attempt was left out: " + name);
+  Require(now.attempt <= attempts + 1,
+          [&] { return "an attempt was left out: " + Name(job, now); });
   Require(now.attempt > before->attempt || now.delivery > before->delivery || before->uncounted,
-          "a delivery that came to nothing was not counted: " + name);
+          [&] { return "a delivery that came to nothing was not counted: " + Name(job, now); });
   // By the node's own clock, which may be a little fast.
   const MonoTime up = before->time_up - (before->time_up - before->start) / 50;
   const bool failed_before = before->end < MonoTime::Infinite() && !before->result.ok();
   Require(failed_before || world_.now() >= up || before->session == 0 || !IsOpen(before->session),
-          "started again, and its session was never closed: " + name);
+          [&] { return "started again, and its session was never closed: " + Name(job, now); });
   if (world_.MayHaveLost(before->start)) return;
   const bool over = before->end < MonoTime::Infinite() || world_.now() >= before->time_up;
-  Require(over, "started again while it runs, and its node was always there: " + name);
+  Require(over, [&] {
+    return "started again while it runs, and its node was always there: " + Name(job, now);
+  });
   const bool failed = world_.now() >= before->time_up || !before->result.ok();
-  Require(failed, "started again after it had completed, and its node was always there: " + name);
+  Require(failed, [&] {
+    return "started again after it had completed, and its node was always there: " + Name(job, now);
+  });
   if (before->uncounted) {
-    Require(now.attempt == before->attempt, "an attempt that was sent back was counted: " + name);
+    Require(now.attempt == before->attempt,
+            [&] { return "an attempt that was sent back was counted: " + Name(job, now); });
   } else {
-    Require(now.attempt == before->attempt + 1,
-            "started again without a new attempt, and its node was always there: " + name);
+    Require(now.attempt == before->attempt + 1, [&] {
+      return "started again without a new attempt, and its node was always there: " +
+             Name(job, now);
+    });
   }
 }
 
@@ -258,10 +281,12 @@ void JobHistory::CheckNothingOpen(const JobRecord& job) const {
     const bool started =
         std::any_of(job.deliveries.begin(), job.deliveries.end(),
                     [&](const Delivery& each) { return each.token == claim.token(); });
-    Require(started || world_.MayLag(world_.now() - kLongestLag),
-            fmt::format("the stop of job {} was acknowledged while claim {:x} was neither started "
-                        "nor taken back",
-                        job.job.id.value, claim.token()));
+    Require(started || world_.MayLag(world_.now() - kLongestLag), [&] {
+      return fmt::format(
+          "the stop of job {} was acknowledged while claim {:x} was neither started "
+          "nor taken back",
+          job.job.id.value, claim.token());
+    });
   }
 }
 

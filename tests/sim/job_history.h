@@ -105,15 +105,14 @@ class JobHistory {
   uint64_t restarts() const { return restarts_; }
 
  private:
-  void CheckWho(const JobRecord& job, const Delivery& now, const std::string& id) const;
-  void CheckTime(const JobRecord& job, const Delivery& now, const Machine& machine,
-                 const std::string& id) const;
-  void CheckStopped(const JobRecord& job, const Delivery& now, const std::string& id) const;
-  void CheckTokens(const JobRecord& job, const Delivery& now, const std::string& id);
-  void CheckClaim(const JobRecord& job, Delivery* now, const std::string& id) const;
+  void CheckWho(const JobRecord& job, const Delivery& now) const;
+  void CheckTime(const JobRecord& job, const Delivery& now, const Machine& machine) const;
+  void CheckStopped(const JobRecord& job, const Delivery& now) const;
+  void CheckTokens(const JobRecord& job, const Delivery& now);
+  void CheckClaim(const JobRecord& job, Delivery* now) const;
   const SimTableStore& NewestTables() const;
   bool IsOpen(uint64_t session) const;
-  void CheckAgain(const JobRecord& job, const Delivery& now, const std::string& id);
+  void CheckAgain(const JobRecord& job, const Delivery& now);
   void CheckOnceEnd(const JobRecord& job, JobStatus status) const;
   void CheckOccurrences(const JobRecord& job) const;
   std::string Name(const JobRecord& job, const Delivery& delivery) const;

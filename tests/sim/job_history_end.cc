@@ -31,23 +31,26 @@ MonoTime TrueTimeOf(World& world, absl::Time wall) {
 void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status) {
   const std::string& id = job.job.id.value;
   if (job.known == Known::kRefused) {
-    Require(!status, fmt::format("job {} was refused and exists", id));
+    Require(!status, [&] { return fmt::format("job {} was refused and exists", id); });
     return;
   }
   if (job.known == Known::kDeleted) {
-    Require(!status, fmt::format("job {} was deleted and exists", id));
+    Require(!status, [&] { return fmt::format("job {} was deleted and exists", id); });
     return;
   }
   if (!status) {
-    Require(!job.acknowledged || job.delete_asked, fmt::format("job {} is lost", id));
+    Require(!job.acknowledged || job.delete_asked,
+            [&] { return fmt::format("job {} is lost", id); });
     return;
   }
-  Require(HasEnded(*status),
-          fmt::format("job {} has not ended: it is {}", id, JobStatusName(*status)));
+  Require(HasEnded(*status), [&] {
+    return fmt::format("job {} has not ended: it is {}", id, JobStatusName(*status));
+  });
   if (job.known == Known::kCancelled) {
     // What had started before its cancel was recorded ends as it ended.
-    Require(*status == JobStatus::kCancelled || !job.deliveries.empty(),
-            fmt::format("job {} was cancelled and is {}", id, JobStatusName(*status)));
+    Require(*status == JobStatus::kCancelled || !job.deliveries.empty(), [&] {
+      return fmt::format("job {} was cancelled and is {}", id, JobStatusName(*status));
+    });
     return;
   }
   if (job.known != Known::kPending) return;
@@ -55,7 +58,7 @@ void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status)
   // as a delivery: a run can use all of them up so.
   const bool used_up = *status == JobStatus::kFailed && world_.crashes() >= kMostDeliveries;
   Require(!job.deliveries.empty() || used_up,
-          fmt::format("job {} never ran and is {}", id, JobStatusName(*status)));
+          [&] { return fmt::format("job {} never ran and is {}", id, JobStatusName(*status)); });
   if (job.job.type == JobType::kOnce) CheckOnceEnd(job, *status);
   if (job.job.type == JobType::kRecurring && !job.disturbed) CheckOccurrences(job);
 }
@@ -72,18 +75,21 @@ void JobHistory::CheckOnceEnd(const JobRecord& job, JobStatus status) const {
     completed |= each.end < MonoTime::Infinite() && each.result.ok();
   }
   if (status == JobStatus::kCompleted) {
-    Require(completed, fmt::format("job {} is completed, and no attempt completed it", id));
+    Require(completed,
+            [&] { return fmt::format("job {} is completed, and no attempt completed it", id); });
   } else if (deliveries < kMostDeliveries && world_.crashes() < kMostDeliveries) {
     const bool refused = job.plan.end == JobEnd::kRefuse;
-    Require(refused || attempts == job.job.retry.max_attempts,
-            fmt::format("job {} is {} after {} of {} attempts", id, JobStatusName(status), attempts,
-                        job.job.retry.max_attempts));
+    Require(refused || attempts == job.job.retry.max_attempts, [&] {
+      return fmt::format("job {} is {} after {} of {} attempts", id, JobStatusName(status),
+                         attempts, job.job.retry.max_attempts);
+    });
   }
   if (!calm_ || !job.job.timestamp || job.created >= TrueTimeOf(world_, *job.job.timestamp)) return;
   const MonoTime due = TrueTimeOf(world_, *job.job.timestamp);
-  Require(job.deliveries.front().start < due + kCalmLateness,
-          fmt::format("job {} was {:.3f} s late in a calm world", id,
-                      absl::ToDoubleSeconds(job.deliveries.front().start - due)));
+  Require(job.deliveries.front().start < due + kCalmLateness, [&] {
+    return fmt::format("job {} was {:.3f} s late in a calm world", id,
+                       absl::ToDoubleSeconds(job.deliveries.front().start - due));
+  });
 }
 
 // Of a recurring job with an interval, from its timestamp to its last date.
@@ -111,10 +117,12 @@ void JobHistory::CheckOccurrences(const JobRecord& job) const {
               : each.end + absl::Milliseconds(500);
       overlapped |= each.start <= to && end >= from;
     }
-    Require(overlapped || world_.clocks_were_moved(),
-            fmt::format("job {}: its occurrence {:.3f} s after the first never ran, and nothing "
-                        "overlapped it",
-                        job.job.id.value, absl::ToDoubleSeconds(nominal - *job.job.timestamp)));
+    Require(overlapped || world_.clocks_were_moved(), [&] {
+      return fmt::format(
+          "job {}: its occurrence {:.3f} s after the first never ran, and nothing "
+          "overlapped it",
+          job.job.id.value, absl::ToDoubleSeconds(nominal - *job.job.timestamp));
+    });
   }
 }
 

@@ -122,11 +122,12 @@ void JobsWorkload::OnVerb(World& world, const JobId& id, JobVerb verb, const Wri
     return;
   }
   if (!status.ok()) {
-    Require(!IsCertainlyPending(world, job),
-            fmt::format("a pending job {} refuses verb {}: {}", id.value, static_cast<int>(verb),
-                        status.ToString()));
+    Require(!IsCertainlyPending(world, job), [&] {
+      return fmt::format("a pending job {} refuses verb {}: {}", id.value, static_cast<int>(verb),
+                         status.ToString());
+    });
     Require(!absl::IsNotFound(status) || job.delete_asked || job.known == Known::kUnsure,
-            fmt::format("job {} is lost: {}", id.value, status.ToString()));
+            [&] { return fmt::format("job {} is lost: {}", id.value, status.ToString()); });
     return;
   }
   if (job.known == Known::kUnsure) return;
@@ -167,7 +168,8 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
     if (next.last_date) next.last_date = *next.timestamp + absl::Seconds(5);
   }
   absl::StatusOr<pb::Command> command = MakeReplace(next, std::nullopt);
-  Require(command.ok(), "a replace that cannot be made: " + command.status().ToString());
+  Require(command.ok(),
+          [&] { return "a replace that cannot be made: " + command.status().ToString(); });
   if (world.tracing()) world.Trace("client", fmt::format("replaces {}", id.value));
   client_->Write(
       *std::move(command), kTries, [this, &world, id, left, next, plan](const WriteResult& result) {
@@ -184,7 +186,7 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
           history_->NoteReplaced(&replaced, plan.version);
         } else {
           Require(!absl::IsNotFound(status) || replaced.delete_asked,
-                  fmt::format("job {} is lost: {}", id.value, status.ToString()));
+                  [&] { return fmt::format("job {} is lost: {}", id.value, status.ToString()); });
         }
         After(world, id, left);
       });
@@ -199,7 +201,8 @@ void JobsWorkload::ReplaceStale(World& world, const JobId& id, int left) {
   plan.version = job.newest_version + 1;  // never asked for
   next.payload = plan.ToPayload();
   absl::StatusOr<pb::Command> command = MakeReplace(next, Revision(1'000'000'007));
-  Require(command.ok(), "a replace that cannot be made: " + command.status().ToString());
+  Require(command.ok(),
+          [&] { return "a replace that cannot be made: " + command.status().ToString(); });
   if (world.tracing()) world.Trace("client", fmt::format("replaces {} as another one", id.value));
   client_->Write(*std::move(command), kTries, [this, &world, id, left](const WriteResult& result) {
     Require(!StatusOf(result).ok(), "a replace of a revision that never was is carried out");
@@ -214,16 +217,16 @@ void JobsWorkload::Read(World& world, const JobId& id, int left) {
     const JobRecord& now = *history_->Find(id);
     if (!absl::IsUnavailable(info.status())) {
       Require(info.ok() || absl::IsNotFound(info.status()),
-              "a read fails: " + info.status().ToString());
+              [&] { return "a read fails: " + info.status().ToString(); });
       Require(info.ok() || now.delete_asked,
-              fmt::format("a read does not see acknowledged job {}", id.value));
+              [&] { return fmt::format("a read does not see acknowledged job {}", id.value); });
       Require(!info.ok() || asked.known != Known::kDeleted,
-              fmt::format("a read sees deleted job {}", id.value));
+              [&] { return fmt::format("a read sees deleted job {}", id.value); });
       if (info.ok() && asked.known != Known::kUnsure &&
           now.newest_version == asked.newest_version) {
         Require(
             info->job.payload == asked.job.payload || asked.newest_version != asked.least_version,
-            fmt::format("a read sees another version of job {}", id.value));
+            [&] { return fmt::format("a read sees another version of job {}", id.value); });
       }
     }
     After(world, id, left);

@@ -195,7 +195,7 @@ void LogWorkload::OnApplied(Place place, const std::string& key, const std::stri
   Require(number != by_value_.end(), "a command was applied that nobody proposed");
   Operation& operation = operations_[number->second];
   Require(operation.key == key, "a command was applied to another register");
-  Require(operation.place == 0, fmt::format("{} was applied twice", key));
+  Require(operation.place == 0, [&] { return fmt::format("{} was applied twice", key); });
   Require(operation.outcome != Outcome::kRefused, "a command that was refused is applied");
   Require(place > operation.floor, "a command stands before one that was answered before it began");
   operation.place = place;
@@ -215,8 +215,9 @@ void LogWorkload::OnAppendDone(World& world, size_t number, absl::StatusOr<Appli
   } else if (absl::IsUnknown(outcome.status())) {
     operation.outcome = Outcome::kUnknown;
   } else {
-    Require(operation.place == 0,
-            fmt::format("a command was applied and refused: {}", outcome.status().ToString()));
+    Require(operation.place == 0, [&] {
+      return fmt::format("a command was applied and refused: {}", outcome.status().ToString());
+    });
     operation.outcome = Outcome::kRefused;
   }
 }

@@ -50,8 +50,10 @@ void RaftChecks::OnCrash(Machine&) {}
 // Rule 2 for a crash: what is committed stays on the disks of a majority.
 void RaftChecks::OnCrashed(Machine&) {
   Require(quorum_for_.index == LogIndex() || IsQuorum(quorum_, quorum_for_.index, quorum_for_.term),
-          fmt::format("committed entry {} is on no majority of disks after a crash",
-                      quorum_for_.index.value));
+          [&] {
+            return fmt::format("committed entry {} is on no majority of disks after a crash",
+                               quorum_for_.index.value);
+          });
 }
 
 void RaftChecks::AfterRaft(Machine& machine) {
@@ -101,7 +103,7 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
     world_.Trace(machine.id.value, fmt::format("leads term {}", core.term().value));
   }
   const bool fresh = leaders_.try_emplace(core.term(), machine.number).second;
-  Require(fresh, fmt::format("two leaders of term {}", core.term().value));
+  Require(fresh, [&] { return fmt::format("two leaders of term {}", core.term().value); });
   const std::map<int, raft::DiskId>& voters = voters_[{core.term(), machine.id}];
   const auto voted = [&](const raft::Member& member) {
     const auto vote = voters.find(world_.NumberOf(member.id));
@@ -110,9 +112,10 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
   };
   for (const auto* set : {&core.configuration().voters, &core.configuration().old_voters}) {
     const auto votes = static_cast<size_t>(std::count_if(set->begin(), set->end(), voted));
-    Require(set->empty() || 2 * votes > set->size(),
-            fmt::format("{} of {} voted for the leader of term {}", votes, set->size(),
-                        core.term().value));
+    Require(set->empty() || 2 * votes > set->size(), [&] {
+      return fmt::format("{} of {} voted for the leader of term {}", votes, set->size(),
+                         core.term().value);
+    });
   }
   for (uint64_t i = 1; i < truth_.size(); ++i) {
     // A candidate whose votes come late may win a term that is over already.
@@ -121,8 +124,9 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
     const LogState* state = machine.log->State(kSimGroup);
     if (state != nullptr && index <= state->before_first.index) continue;
     const LogRecord* record = machine.log->Find(kSimGroup, index);
-    Require(record != nullptr && record->term == truth_[i].term,
-            fmt::format("the leader of term {} lacks committed entry {}", core.term().value, i));
+    Require(record != nullptr && record->term == truth_[i].term, [&] {
+      return fmt::format("the leader of term {} lacks committed entry {}", core.term().value, i);
+    });
   }
 }
 
@@ -137,10 +141,11 @@ void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
     const Truth truth{record->term, HashOf(*record), InspectCore(machine.member->raft()).term()};
     if (seen.checked.value < truth_.size()) {
       const Truth& known = truth_[seen.checked.value];
-      Require(
-          known.term == truth.term && known.hash == truth.hash,
-          fmt::format("{} committed another entry at {}: of term {}, not of {}", machine.id.value,
-                      seen.checked.value, truth.term.value, known.term.value));
+      Require(known.term == truth.term && known.hash == truth.hash, [&] {
+        return fmt::format("{} committed another entry at {}: of term {}, not of {}",
+                           machine.id.value, seen.checked.value, truth.term.value,
+                           known.term.value);
+      });
       continue;
     }
     truth_.push_back(truth);
@@ -176,8 +181,9 @@ void RaftChecks::CheckQuorum(const Machine& machine, const raft::Core& core) {
   if (IsQuorum(quorum_, core.commit(), *term)) return;
   // In the same step the members may have changed behind it.
   quorum_ = seen.configuration;
-  Require(!quorum_.empty() && IsQuorum(quorum_, core.commit(), *term),
-          fmt::format("committed entry {} is on no majority of disks", core.commit().value));
+  Require(!quorum_.empty() && IsQuorum(quorum_, core.commit(), *term), [&] {
+    return fmt::format("committed entry {} is on no majority of disks", core.commit().value);
+  });
 }
 
 void RaftChecks::CheckLeases() {
@@ -190,9 +196,10 @@ void RaftChecks::CheckLeases() {
       const Machine& other = world_.machine(j);
       if (j == i || !other.up()) continue;
       const raft::Core& rival = InspectCore(other.member->raft());
-      Require(rival.role() != raft::Role::kLeader || rival.term() < core.term(),
-              fmt::format("{} leads term {} while {} holds a lease of term {}", other.id.value,
-                          rival.term().value, holder.id.value, core.term().value));
+      Require(rival.role() != raft::Role::kLeader || rival.term() < core.term(), [&] {
+        return fmt::format("{} leads term {} while {} holds a lease of term {}", other.id.value,
+                           rival.term().value, holder.id.value, core.term().value);
+      });
     }
   }
 }
@@ -212,7 +219,7 @@ void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
   for (uint64_t i = write.truncate_from->value; i < truth_.size(); ++i) {
     const LogRecord* record = machine.log->Find(kSimGroup, LogIndex(i));
     Require(record == nullptr || record->term != truth_[i].term,
-            fmt::format("{} truncates committed entry {}", machine.id.value, i));
+            [&] { return fmt::format("{} truncates committed entry {}", machine.id.value, i); });
   }
 }
 
@@ -279,9 +286,11 @@ void RaftChecks::CheckEqual() {
     const auto [a, b] = std::mismatch(first.tables->rows().begin(), first.tables->rows().end(),
                                       other.tables->rows().begin(), other.tables->rows().end());
     const bool equal = a == first.tables->rows().end() && b == other.tables->rows().end();
-    Require(equal, fmt::format("the tables of {} and {} differ, first at key '{}'", first.id.value,
-                               other.id.value,
-                               a == first.tables->rows().end() ? "" : absl::CHexEscape(a->first)));
+    Require(equal, [&] {
+      return fmt::format("the tables of {} and {} differ, first at key '{}'", first.id.value,
+                         other.id.value,
+                         a == first.tables->rows().end() ? "" : absl::CHexEscape(a->first));
+    });
   }
 }
 
