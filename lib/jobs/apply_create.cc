@@ -35,7 +35,7 @@ class Creation {
       : ctx_(ctx), request_id_(request_id), create_(*create), answer_(answer) {}
 
   void Run() {
-    if (!Validate() || !ResolveAll() || !CheckLimits()) return;
+    if (!Validate() || !ResolveAll() || !CheckFirstDue() || !CheckLimits()) return;
     for (int i = 0; i < create_.items_size(); ++i) Answer(i);
   }
 
@@ -50,6 +50,7 @@ class Creation {
   void FillThere(std::string_view job_id, const pb::JobRow& row, Resolution* resolution);
   void FillGone(const pb::DedupRow& row, Resolution* resolution);
   bool Conflict(std::string_view what, std::string_view value);
+  bool CheckFirstDue();
   bool CheckLimits();
   void Answer(int i);
   void Write(pb::CreateItem* item, pb::JobAnswer* answer);
@@ -186,6 +187,17 @@ bool Creation::Conflict(std::string_view what, std::string_view value) {
          absl::StrCat("the ", std::string(what), " \"", std::string(value),
                       "\" stands for a job of other content"));
   return false;
+}
+
+// Only now: the time for a job may be past when its create comes a second time.
+bool Creation::CheckFirstDue() {
+  for (int i = 0; i < create_.items_size(); ++i) {
+    const std::string& refusal = create_.items(i).refusal();
+    if (refusal.empty() || resolutions_[i].kind != Resolution::Kind::kNew) continue;
+    RefuseInvalid(answer_, refusal);
+    return false;
+  }
+  return true;
 }
 
 bool Creation::CheckLimits() {

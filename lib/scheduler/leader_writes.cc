@@ -164,8 +164,13 @@ absl::Status LeaderWrites::FillCreate(pb::Create* create, absl::Time now) {
     absl::StatusOr<jobs::JobSchedule> schedule = schedules_.Get(definition);
     if (!schedule.ok()) return schedule.status();
     const absl::StatusOr<absl::Time> first = schedule->FirstDue(now);
-    if (!first.ok()) return first.status();
-    item.set_first_due_us(absl::ToUnixMicros(*first));
+    item.clear_first_due_us();
+    item.clear_refusal();
+    if (first.ok()) {
+      item.set_first_due_us(absl::ToUnixMicros(*first));
+    } else {
+      item.set_refusal(std::string(first.status().message()));
+    }
   }
   return absl::OkStatus();
 }

@@ -64,6 +64,29 @@ TEST_CASE("the same create again finds its job and writes nothing") {
   REQUIRE(world.Slots().size() == 1);
 }
 
+TEST_CASE("a create whose time is past is refused, unless its job was made before") {
+  World world;
+  const auto late = [&](const std::string& id, const World::JobOptions& options) {
+    pb::Command command = world.CreateCommand(id, options);
+    pb::CreateItem* item = command.mutable_create()->mutable_items(0);
+    item->clear_first_due_us();
+    item->set_refusal("its last occurrence is past");
+    return command;
+  };
+  const pb::Answer refused = world.Apply(late("a", {.content = "x"}));
+  REQUIRE(refused.code() == kInvalid);
+  REQUIRE(refused.message() == "its last occurrence is past");
+  REQUIRE(world.Counters().jobs() == 0);
+  const pb::Answer first = world.Create("a", {.content = "x", .idempotency_key = "k"});
+  for (const char* id : {"a", "b"}) {  // by its id, and by its key
+    const pb::Answer again = world.Apply(late(id, {.content = "x", .idempotency_key = "k"}));
+    REQUIRE(again.code() == 0);
+    REQUIRE(again.jobs(0).existed());
+    REQUIRE(again.jobs(0).revision() == first.jobs(0).revision());
+  }
+  REQUIRE(world.Counters().total_created() == 1);
+}
+
 TEST_CASE("a create under an id that stands for other content is a conflict") {
   World world;
   world.Create("a", {.content = "x"});
