@@ -214,7 +214,7 @@ TEST_CASE("a node that installs another's checkpoint goes on from there") {
   REQUIRE(leader.machine->Checkpoint(dir).ok());
   MemoryTableStore store;
   auto follower = *JobStateMachine::Open(store);
-  REQUIRE(follower->Install(dir).ok());
+  REQUIRE(follower->Install(dir, leader.machine->applied()).ok());
   REQUIRE(follower->applied().index == leader.last_index);
   REQUIRE(All(store) == All(leader.store));
   follower->CheckInvariants();
