@@ -18,6 +18,17 @@
 #include "raft/core.h"
 
 namespace scheduled::raft {
+namespace {
+
+// Those who count could elect a leader by themselves. Otherwise nobody would ever be elected who
+// could write the other disks down.
+bool HasKnownMajority(const Configuration& configuration) {
+  const auto known = std::count_if(configuration.voters.begin(), configuration.voters.end(),
+                                   [](const Member& voter) { return voter.disk.value != 0; });
+  return 2 * static_cast<size_t>(known) > configuration.voters.size();
+}
+
+}  // namespace
 
 // A change is under way as long as the newest configuration is not committed, or is joint.
 bool Core::IsChangingMembers() const {
@@ -35,6 +46,10 @@ void Core::On(ChangeMembers event) {
   }
   std::optional<Configuration> target = Changed(membership_.current(), event.changes);
   if (!target) return refuse(ProposalFailure::kInvalid);
+  if (options_.disk.value != 0 && !HasKnownMajority(*target)) {
+    Probe("raft.change-waits-for-a-disk");
+    return refuse(ProposalFailure::kChangeInProgress);
+  }
   const LogPosition at = AppendConfiguration(StepTo(membership_.current(), *std::move(target)));
   own_proposals_.push_back(OwnProposal{event.id, at});
   effects_.proposed.push_back(Proposed{event.id, at});
