@@ -54,10 +54,13 @@ void Operator::WantAllVoters() {
 }
 
 bool Operator::MayWipe(int machine) const {
-  int lost = 0;
-  for (int i = 0; i < world_.size(); ++i) lost += world_.machine(i).wiped && i != machine;
+  // Who has never been heard counts for nothing yet: without it, too, a majority must be left.
+  int left = 0;
+  for (int i = 0; i < world_.size(); ++i) {
+    left += i != machine && disk_known_[i] && !world_.machine(i).wiped;
+  }
   return at_rest_ && disk_known_[machine] && !world_.machine(machine).wiped &&
-         2 * (lost + 1) < world_.size();
+         2 * left > world_.size();
 }
 
 bool Operator::MayDoWithout(int machine) const {
