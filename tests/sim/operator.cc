@@ -38,6 +38,7 @@ Operator::Operator(World* world, Random random)
       disk_known_(world->size(), false) {}
 
 void Operator::Begin() {
+  if (world_.size() == 1) return;  // a node alone stays so
   world_.After(kLook, [this] {
     Look();
     Begin();
