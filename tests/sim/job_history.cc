@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "consensus/inspect.h"
 #include "jobs/tables.h"
 #include "proto/rows.pb.h"
 #include "sim/finding.h"
@@ -20,6 +21,8 @@ constexpr absl::Duration kClocksApart = absl::Milliseconds(100);
 constexpr absl::Duration kLongestLag = absl::Seconds(10);
 // Five deliveries count; a few more may have died before anybody was told that they were taken.
 constexpr int kMostDeaths = 10;
+// The log index of a claim, in its token.
+constexpr uint64_t kTokenIndexMask = (uint64_t{1} << 48) - 1;
 
 std::string At(absl::Time time) {
   return fmt::format("{:.6f}", absl::ToDoubleSeconds(time - absl::FromUnixSeconds(1'780'000'000)));
@@ -270,7 +273,9 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now) {
 }
 
 void JobHistory::CheckNothingOpen(const JobRecord& job) const {
-  if (job.triggered) return;  // such a run does not wait for anybody
+  const int leader = world_.Leader();
+  if (job.triggered || leader < 0) return;  // such a run does not wait for anybody
+  const raft::Core& core = InspectCore(world_.machine(leader).member->raft());
   const auto& rows = NewestTables().rows();
   const std::string first = jobs::EncodeInflightKey(job.job.id.value, 0);
   const std::string_view prefix = std::string_view(first).substr(0, first.size() - 8);
@@ -278,6 +283,9 @@ void JobHistory::CheckNothingOpen(const JobRecord& job) const {
        ++row) {
     pb::InflightRow claim;
     Require(claim.ParseFromString(row->second), "a row that does not parse");
+    // Of its own claims the leader knows what has become: what it has sent counts as started.
+    const std::optional<Term> term = core.TermAt(LogIndex(claim.token() & kTokenIndexMask));
+    if (!term || *term >= core.term()) continue;
     const bool started =
         std::any_of(job.deliveries.begin(), job.deliveries.end(),
                     [&](const Delivery& each) { return each.token == claim.token(); });

@@ -15,7 +15,8 @@
 //      failed nor overstayed, that one's session is closed. (These alone look at what is stored.)
 //   7. Its node leads, under a lease.
 // Checked when a stop is acknowledged:
-//   8. Every claim of the job that is stored has been started: none waits for somebody to say so.
+//   8. Every claim of the job that an earlier leader made, and that is stored still, has been
+//      started: none waits for somebody to say so.
 // Checked at the end:
 //   9. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
 //  10. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "consensus/inspect.h"
 #include "sim/finding.h"
 #include "sim/jobs_workload.h"
 
@@ -15,6 +16,16 @@ namespace scheduled::sim {
 namespace {
 
 constexpr int kTries = 4;
+
+bool Stops(JobVerb verb) {
+  return verb == JobVerb::kCancel || verb == JobVerb::kDelete || verb == JobVerb::kPause;
+}
+
+// 0: nobody leads.
+Term LeaderTerm(World& world) {
+  const int leader = world.Leader();
+  return leader < 0 ? Term() : InspectCore(world.machine(leader).member->raft()).term();
+}
 
 }  // namespace
 
@@ -88,22 +99,28 @@ void JobsWorkload::Send(World& world, const JobId& id, JobVerb verb, int left) {
   if (world.tracing()) {
     world.Trace("client", fmt::format("verb {} on {}", static_cast<int>(verb), id.value));
   }
-  client_->Write(
-      *std::move(command), kTries,
-      [this, &world, id, verb, left, resumes, changes = job.changes](const WriteResult& result) {
-        JobRecord& answered = *history_->Find(id);
-        // A resume that was not carried out leaves it paused, if it was not cancelled
-        // meanwhile by who tidies up at the end.
-        const absl::Status status = StatusOf(result);
-        if (resumes && answered.known == Known::kPending && !status.ok() &&
-            !absl::IsUnknown(status)) {
-          answered.known = Known::kPaused;
-        }
-        // Which of two that were under way together came first, nobody knows.
-        if (status.ok() && answered.changes++ != changes) answered.known = Known::kUnsure;
-        OnVerb(world, id, verb, result);
-        After(world, id, left);
-      });
+  client_->Write(*std::move(command), kTries,
+                 [this, &world, id, verb, left, resumes, changes = job.changes,
+                  term = LeaderTerm(world)](const WriteResult& result) {
+                   JobRecord& answered = *history_->Find(id);
+                   // A resume that was not carried out leaves it paused, if it was not cancelled
+                   // meanwhile by who tidies up at the end.
+                   const absl::Status status = StatusOf(result);
+                   if (resumes && answered.known == Known::kPending && !status.ok() &&
+                       !absl::IsUnknown(status)) {
+                     answered.known = Known::kPaused;
+                   }
+                   // Which of two that were under way together came first, nobody knows.
+                   if (status.ok() && answered.changes++ != changes)
+                     answered.known = Known::kUnsure;
+                   OnVerb(world, id, verb, result);
+                   // Where another leads since, what the one before had sent is for that one to
+                   // find out.
+                   const bool sure = status.ok() && answered.known != Known::kUnsure &&
+                                     term != Term() && term == LeaderTerm(world);
+                   if (sure && Stops(verb)) history_->CheckNothingOpen(answered);
+                   After(world, id, left);
+                 });
 }
 
 void JobsWorkload::OnVerb(World& world, const JobId& id, JobVerb verb, const WriteResult& result) {
@@ -131,9 +148,6 @@ void JobsWorkload::OnVerb(World& world, const JobId& id, JobVerb verb, const Wri
     return;
   }
   if (job.known == Known::kUnsure) return;
-  if (verb == JobVerb::kCancel || verb == JobVerb::kDelete || verb == JobVerb::kPause) {
-    history_->CheckNothingOpen(job);
-  }
   switch (verb) {
     case JobVerb::kCancel:
       if (!job.deliveries.empty() && job.deliveries.back().end == MonoTime::Infinite()) {
