@@ -1,31 +1,12 @@
 // See term.h.
 #include "scheduler/term.h"
 
+#include "scheduler/peer_codec.h"
+
 namespace scheduled {
 
 ProposalClass ClassOf(const pb::Command& command) {
-  switch (command.body_case()) {
-    case pb::Command::kCreate:
-    case pb::Command::kReplace:
-    case pb::Command::kDeleteJob:
-    case pb::Command::kCancel:
-    case pb::Command::kPause:
-    case pb::Command::kResume:
-    case pb::Command::kTrigger:
-    case pb::Command::kRedrive:
-    case pb::Command::BODY_NOT_SET:
-      return ProposalClass::kClient;
-    case pb::Command::kClaims:
-    case pb::Command::kFinishes:
-    case pb::Command::kOpenSession:
-    case pb::Command::kCloseSession:
-    case pb::Command::kPutBack:
-    case pb::Command::kRetain:
-    case pb::Command::kSweepDedup:
-    case pb::Command::kSetGroup:
-      return ProposalClass::kInternal;
-  }
-  return ProposalClass::kClient;
+  return IsClientCommand(command) ? ProposalClass::kClient : ProposalClass::kInternal;
 }
 
 void TermContext::Propose(pb::Command* command, OnOutcome done, ProposeOptions how) const {
