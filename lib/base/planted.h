@@ -62,8 +62,13 @@ inline constexpr int kBugs = static_cast<int>(Bug::kPausedRunEnters) + 1;
 #ifdef SCHEDULED_PLANTED_BUGS
 inline Bug planted_bug = Bug::kNone;
 inline bool IsPlanted(Bug bug) { return planted_bug == bug; }
+// For the rest of the process, or until the next call. kNone: none.
+inline void Plant(Bug bug) { planted_bug = bug; }
+constexpr bool CanPlant() { return true; }
 #else
 constexpr bool IsPlanted(Bug) { return false; }
+inline void Plant(Bug) {}
+constexpr bool CanPlant() { return false; }
 #endif
 
 }  // namespace scheduled

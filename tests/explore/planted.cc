@@ -38,12 +38,4 @@ constexpr PlantedBug kPlanted[] = {
 
 std::span<const PlantedBug> PlantedBugs() { return kPlanted; }
 
-#ifdef SCHEDULED_PLANTED_BUGS
-bool CanPlant() { return true; }
-void Plant(Bug bug) { planted_bug = bug; }
-#else
-bool CanPlant() { return false; }
-void Plant(Bug) {}
-#endif
-
 }  // namespace scheduled::explore

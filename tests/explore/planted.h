@@ -20,11 +20,6 @@ struct PlantedBug {
 
 std::span<const PlantedBug> PlantedBugs();
 
-// False in a build without them.
-bool CanPlant();
-// Until the next call. kNone: none.
-void Plant(Bug bug);
-
 }  // namespace scheduled::explore
 
 #endif  // SCHEDULED_TESTS_EXPLORE_PLANTED_H_

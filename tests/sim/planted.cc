@@ -109,14 +109,6 @@ const PlantedBug* FindPlanted(std::string_view name) {
   return nullptr;
 }
 
-#ifdef SCHEDULED_PLANTED_BUGS
-bool CanPlant() { return true; }
-void Plant(Bug bug) { planted_bug = bug; }
-#else
-bool CanPlant() { return false; }
-void Plant(Bug) {}
-#endif
-
 bool TryPlanted(const PlantedBug& bug, const CampaignOptions& options) {
   if (bug.seeds == 0) {
     fmt::print("open {}: no campaign has found it yet\n", bug.name);

@@ -28,11 +28,6 @@ struct PlantedBug {
 std::span<const PlantedBug> PlantedBugs();
 const PlantedBug* FindPlanted(std::string_view name);
 
-// False in a build without them.
-bool CanPlant();
-// For the rest of the process. kNone: none.
-void Plant(Bug bug);
-
 // Runs the bug's seeds until the first finding. Prints a line. True if it was found.
 bool TryPlanted(const PlantedBug& bug, const CampaignOptions& options);
 
