@@ -54,7 +54,7 @@ struct Options {
   // refused.
   NodeId node_id{"n1"};
   // The group: every voter's name and peer address, this node's own may be among them. Empty: a
-  // group of one. Growing a group of one into three is refused until membership changes exist.
+  // group of one. A group of one does not grow into three yet: that is refused.
   std::map<NodeId, std::string> peers;
   // How peers are reached. Needed with peers: GrpcTransport(...) of grpc_transport.h, or
   // InprocNetwork of inproc_transport.h.

@@ -21,7 +21,6 @@ class Writes {
   // Through here the log in memory equals the one on disk. Falls only by truncation.
   LogIndex durable() const { return durable_; }
   // The last entry that is part of a write, done or not.
-  LogIndex handed_out() const { return handed_out_; }
   IoSeq done() const { return done_; }
 
   // Something to be written has changed. Entries are noticed by the log's own end.

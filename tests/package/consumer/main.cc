@@ -25,13 +25,14 @@ int main(int, char** argv) {
 #ifdef WITH_grpc
   if (scheduled::GrpcTransport({.listen_address = "127.0.0.1:0"}) == nullptr) return 1;
 #endif
-  auto registered = (*scheduler)->Register(
-      "hello", scheduled::CallbackExecutor([&](const scheduled::RunContext&) {
-        std::lock_guard lock(mutex);
-        done = true;
-        ran.notify_one();
-        return absl::OkStatus();
-      }));
+  auto registered =
+      (*scheduler)
+          ->Register("hello", scheduled::CallbackExecutor([&](const scheduled::RunContext&) {
+                       std::lock_guard lock(mutex);
+                       done = true;
+                       ran.notify_one();
+                       return absl::OkStatus();
+                     }));
   auto job = (*scheduler)->Schedule(scheduled::Job::In(absl::Milliseconds(1)).Executor("hello"));
   if (!registered.ok() || !job.ok()) return std::puts("refused"), 1;
   std::unique_lock lock(mutex);
