@@ -48,6 +48,12 @@ SnapshotLimits LimitsOf(const RaftOptions& options) {
   return limits;
 }
 
+absl::Status Sentence(absl::StatusCode code, const std::string& text) {
+  return absl::Status(code, absl::string_view(text.data(), text.size()));
+}
+
+}  // namespace
+
 Role ToRole(raft::Role role) {
   switch (role) {
     case raft::Role::kFollower:
@@ -60,12 +66,6 @@ Role ToRole(raft::Role role) {
   }
   return Role::kFollower;
 }
-
-absl::Status Sentence(absl::StatusCode code, const std::string& text) {
-  return absl::Status(code, absl::string_view(text.data(), text.size()));
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<Host>> Host::Open(RaftOptions options, RaftParts parts) {
   if (absl::Status valid = options.Validate(); !valid.ok()) return valid;

@@ -39,6 +39,9 @@
 
 namespace scheduled {
 
+// The core's role as a host of ours is told it.
+Role ToRole(raft::Role role);
+
 class Host {
  public:
   // Loads what is there and founds a group of one. Nothing runs before Start.

@@ -63,11 +63,6 @@ absl::Status OutcomeOf(raft::TransferOutcome outcome) {
   return absl::UnknownError("the transfer ended in an unknown way");
 }
 
-Role ToRole(raft::Role role) {
-  if (role == raft::Role::kLeader) return Role::kLeader;
-  return role == raft::Role::kFollower ? Role::kFollower : Role::kCandidate;
-}
-
 }  // namespace
 
 void Host::Do(raft::Effects& effects) {

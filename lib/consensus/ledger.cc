@@ -17,7 +17,7 @@ constexpr uint8_t kConfiguration = 2;
 constexpr uint8_t kInstalling = 3;
 constexpr uint8_t kInstalled = 4;
 constexpr uint32_t kSideBit = uint32_t{1} << 31;
-constexpr size_t kReadBytes = size_t{1} << 20;
+constexpr size_t kLedgerReadBytes = size_t{1} << 20;
 
 }  // namespace
 
@@ -31,7 +31,7 @@ absl::StatusOr<Ledger> Ledger::Load(LogStore* store, GroupId group) {
   if (!state.ok()) return state.status();
   ledger.last_record_ = state->last;
   for (LogIndex next = state->first; next <= state->last;) {
-    auto records = store->Read(ledger.side_group_, next, state->last.Next(), kReadBytes);
+    auto records = store->Read(ledger.side_group_, next, state->last.Next(), kLedgerReadBytes);
     if (!records.ok()) return records.status();
     for (const LogRecord& record : *records) {
       if (absl::Status taken = ledger.Take(record); !taken.ok()) return taken;

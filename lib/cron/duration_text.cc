@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "cron/quoted.h"
 #include "fmt/format.h"
 
@@ -34,10 +35,8 @@ constexpr Unit kUnits[] = {
     {"h", 3600 * uint64_t{1000000000}},
 };
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
 std::string_view TakeDigits(std::string_view* text) {
-  const auto end = std::find_if_not(text->begin(), text->end(), IsDigit);
+  const auto end = std::find_if_not(text->begin(), text->end(), absl::ascii_isdigit);
   const std::string_view digits = text->substr(0, end - text->begin());
   text->remove_prefix(digits.size());
   return digits;

@@ -44,8 +44,6 @@ std::string Upper(std::string_view text) {
   return absl::AsciiStrToUpper(absl::string_view(text.data(), text.size()));
 }
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
 // The pieces between single separators; "a,,b" has an empty one.
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> pieces;
@@ -95,7 +93,7 @@ class FieldParser {
                                   std::string_view what) const {
     int value = 0;
     for (const char c : digits) {
-      if (!IsDigit(c))
+      if (!absl::ascii_isdigit(c))
         return Fail(fmt::format("has {} where {} is a number", Quoted(digits), what));
       if (value <= max) value = value * 10 + (c - '0');
     }
@@ -110,7 +108,7 @@ class FieldParser {
     for (size_t i = 0; i < kind_.names.size(); ++i) {
       if (text == kind_.names[i]) return kind_.min + static_cast<int>(i);
     }
-    if (text.empty() || !IsDigit(text.front())) {
+    if (text.empty() || !absl::ascii_isdigit(text.front())) {
       if (text == "?") return Fail("has '?', which only a day field may, alone");
       const std::string names =
           kind_.names.empty() ? "" : fmt::format(" or a name such as {}", kind_.names[1]);

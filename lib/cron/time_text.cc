@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/time/civil_time.h"
 #include "cron/quoted.h"
 #include "fmt/format.h"
@@ -16,8 +17,6 @@ namespace {
 constexpr int kMicroDigits = 6;
 constexpr size_t kMaxFractionDigits = 9;
 constexpr size_t kMaxEpochDigits = 12;  // 253402300799
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Reads from the front of a text. What it takes must be exactly there.
 class Scanner {
@@ -37,7 +36,7 @@ class Scanner {
     if (rest_.size() < count) return std::nullopt;
     int value = 0;
     for (const char c : rest_.substr(0, count)) {
-      if (!IsDigit(c)) return std::nullopt;
+      if (!absl::ascii_isdigit(c)) return std::nullopt;
       value = value * 10 + (c - '0');
     }
     rest_.remove_prefix(count);
@@ -46,7 +45,7 @@ class Scanner {
 
   std::string_view TakeDigits() {
     size_t count = 0;
-    while (count < rest_.size() && IsDigit(rest_[count])) ++count;
+    while (count < rest_.size() && absl::ascii_isdigit(rest_[count])) ++count;
     const std::string_view digits = rest_.substr(0, count);
     rest_.remove_prefix(count);
     return digits;
@@ -157,7 +156,7 @@ absl::StatusOr<absl::Time> ParseCalendarTime(std::string_view text) {
 absl::StatusOr<absl::Time> ParseTime(std::string_view text) {
   if (text.empty()) return absl::InvalidArgumentError("time is empty");
   if (text.front() == '-') return Fail(text, "lies before 1970");
-  if (!IsDigit(text.front())) {
+  if (!absl::ascii_isdigit(text.front())) {
     return Fail(text, "is neither RFC 3339 nor epoch seconds nor YYYY-MM-DD HH:MM:SS");
   }
   const bool is_calendar = text.size() > 4 && text[4] == '-';

@@ -16,7 +16,7 @@
 namespace scheduled::jobs {
 namespace {
 
-bool IsValid(const pb::ClaimItem& item) {
+bool IsValidClaim(const pb::ClaimItem& item) {
   return IsKeyName(item.queue()) && IsKeyName(item.job_id()) && item.priority() >= 0 &&
          item.priority() <= kMaxPriority && item.missed() >= 0 &&
          (item.next_due_us() == 0 || item.next_due_us() > item.due_us());
@@ -142,7 +142,7 @@ void Claiming::EnterFlight(const pb::ClaimItem& item, JobEdit& job, int index,
 
 void ApplyClaims(ApplyContext& ctx, const pb::Claims& claims, pb::Answer* answer) {
   if (claims.items_size() > kMaxItems ||
-      !std::all_of(claims.items().begin(), claims.items().end(), IsValid)) {
+      !std::all_of(claims.items().begin(), claims.items().end(), IsValidClaim)) {
     return RefuseInvalid(answer, "the claims are malformed");
   }
   Claiming claiming(ctx, claims);

@@ -11,14 +11,14 @@
 namespace scheduled::jobs {
 namespace {
 
-constexpr size_t kRowsPerScan = 256;
+constexpr size_t kRecordsPerDelete = 256;
 
 // Removes the records under a prefix, and the rows in `done` that they tell of; no more than
 // `budget` of them, from which it takes what it removed.
-void RemoveRecords(ApplyContext& ctx, const std::string& prefix, size_t* budget) {
+void DeleteRecords(ApplyContext& ctx, const std::string& prefix, size_t* budget) {
   std::string from = prefix;
   while (*budget > 0) {
-    const size_t wanted = std::min(kRowsPerScan, *budget);
+    const size_t wanted = std::min(kRecordsPerDelete, *budget);
     const std::vector<TableRow> rows = ctx.Scan(from, PrefixEnd(prefix), wanted);
     for (const TableRow& row : rows) {
       DeliveryKey key;
@@ -44,9 +44,9 @@ void RemoveHistory(ApplyContext& ctx, const JobEdit& job) {
   // Live runs first: what is left of one that has ended goes with its row in `done`, and they have
   // none.
   for (const pb::LiveRun& run : job.schedule().runs()) {
-    RemoveRecords(ctx, RunsFrom(job.id(), run.run()), &budget);
+    DeleteRecords(ctx, RunsFrom(job.id(), run.run()), &budget);
   }
-  RemoveRecords(ctx, RunsPrefix(job.id()), &budget);
+  DeleteRecords(ctx, RunsPrefix(job.id()), &budget);
 }
 
 void RemoveRuns(ApplyContext& ctx, JobEdit& job, const RunRefs& withdrawn) {

@@ -20,7 +20,7 @@ bool IsOutcome(int status) {
          status == static_cast<int>(JobStatus::kCancelled);
 }
 
-bool IsValid(const pb::FinishItem& item) {
+bool IsValidFinish(const pb::FinishItem& item) {
   return IsKeyName(item.job_id()) && IsOutcome(item.status()) && item.retry_us() >= 0 &&
          (item.retry_us() == 0 || item.status() != static_cast<int>(JobStatus::kCompleted));
 }
@@ -132,7 +132,7 @@ void PutBack(ApplyContext& ctx, const pb::RunRef& ref, pb::FinishAnswer* answer)
 
 void ApplyFinishes(ApplyContext& ctx, pb::Finishes* finishes, pb::Answer* answer) {
   if (finishes->items_size() > kMaxItems ||
-      !std::all_of(finishes->items().begin(), finishes->items().end(), IsValid)) {
+      !std::all_of(finishes->items().begin(), finishes->items().end(), IsValidFinish)) {
     return RefuseInvalid(answer, "the finishes are malformed");
   }
   for (pb::FinishItem& item : *finishes->mutable_items()) {

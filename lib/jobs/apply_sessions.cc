@@ -15,7 +15,7 @@
 namespace scheduled::jobs {
 namespace {
 
-constexpr size_t kRowsPerScan = 256;
+constexpr size_t kClaimsPerScan = 256;
 constexpr uint32_t kOrdinalBits = 16;
 
 class Closing {
@@ -53,7 +53,7 @@ void Closing::PutBackAll() {
   const std::string prefix = TablePrefix(kInflightTag);
   std::string from = prefix;
   while (true) {
-    const std::vector<TableRow> rows = ctx_.Scan(from, PrefixEnd(prefix), kRowsPerScan);
+    const std::vector<TableRow> rows = ctx_.Scan(from, PrefixEnd(prefix), kClaimsPerScan);
     for (const TableRow& row : rows) {
       RunKey key;
       pb::InflightRow* flight = ctx_.New<pb::InflightRow>();
@@ -63,7 +63,7 @@ void Closing::PutBackAll() {
       if (IsPlanted(Bug::kClosingForgetsRuns)) continue;
       if (flight->session() == terms_.session) PutBack(key, *flight);
     }
-    if (rows.size() < kRowsPerScan) return;
+    if (rows.size() < kClaimsPerScan) return;
     from = KeyAfter(rows.back().key);
   }
 }

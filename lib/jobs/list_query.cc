@@ -23,7 +23,7 @@ namespace scheduled::jobs {
 namespace {
 
 constexpr size_t kMaxPage = 1000;
-constexpr size_t kRowsPerScan = 128;
+constexpr size_t kListedRowsPerScan = 128;
 // A page ends behind the job with which its payloads reach this, so that it fits into memory.
 constexpr size_t kMaxPageBytes = size_t{8} << 20;
 
@@ -92,7 +92,7 @@ absl::StatusOr<JobPage> Listing::Run() {
 absl::Status Listing::ReadPage() {
   size_t looked = 0;
   while (true) {
-    const size_t wanted = std::min(kRowsPerScan, max_rows_ - looked);
+    const size_t wanted = std::min(kListedRowsPerScan, max_rows_ - looked);
     const absl::StatusOr<std::vector<TableRow>> rows = store_.Scan(from_, to_, wanted);
     if (!rows.ok()) return rows.status();
     for (const TableRow& row : *rows) {

@@ -15,7 +15,7 @@
 namespace scheduled::jobs {
 namespace {
 
-constexpr size_t kRowsPerScan = 256;
+constexpr size_t kRecordsPerScan = 256;
 
 absl::Status NoSuchJob(std::string_view job_id) {
   return absl::NotFoundError(absl::StrCat("there is no job ", cron::Quoted(job_id)));
@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<Attempt>> Queries::Attempts(std::string_view job_id) 
   }
   std::vector<Attempt> attempts;
   while (true) {
-    if (rows->empty()) rows = store_.Scan(from, end, kRowsPerScan);
+    if (rows->empty()) rows = store_.Scan(from, end, kRecordsPerScan);
     if (!rows.ok()) return rows.status();
     if (rows->empty()) break;
     for (const TableRow& row : *rows) {

@@ -14,7 +14,7 @@
 namespace scheduled::raft {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kFrameVersion = 1;
 constexpr size_t kPieceBytes = kMaxFrameBytes - kPieceHeadBytes;
 constexpr size_t kMaxPieces = (kMaxMessageBytes + kPieceBytes - 1) / kPieceBytes;
 
@@ -22,7 +22,7 @@ constexpr size_t kMaxPieces = (kMaxMessageBytes + kPieceBytes - 1) / kPieceBytes
 
 void BeginFrame(FrameForm form, std::string* out) {
   SCHEDULED_ASSERT(out->empty(), "a frame begins with its head");
-  AppendU8(out, kVersion);
+  AppendU8(out, kFrameVersion);
   AppendU8(out, static_cast<uint8_t>(form));
   AppendU64(out, 0);
 }
@@ -39,9 +39,9 @@ absl::StatusOr<Frame> OpenFrame(std::string_view bytes) {
   uint8_t form = 0;
   uint64_t sum = 0;
   if (!in.U8(&version)) return absl::DataLossError("raft: a frame is empty");
-  if (version != kVersion) {
+  if (version != kFrameVersion) {
     return absl::UnimplementedError(absl::StrCat("raft: a frame of version ", version,
-                                                 "; this program knows version ", kVersion));
+                                                 "; this program knows version ", kFrameVersion));
   }
   if (!in.U8(&form) || !in.U64(&sum)) return absl::DataLossError("raft: a frame is cut short");
   if (form < static_cast<uint8_t>(FrameForm::kWhole) ||

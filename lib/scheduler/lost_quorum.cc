@@ -23,7 +23,7 @@
 namespace scheduled {
 namespace {
 
-constexpr GroupId kGroup{1};
+constexpr GroupId kOnlyGroup{1};
 
 // Closed in the opposite order.
 class StoppedStores {
@@ -44,7 +44,7 @@ class StoppedStores {
     if (!log.ok()) return log.status();
     stores->log_ = *std::move(log);
     absl::StatusOr<std::unique_ptr<RocksTableStore>> tables =
-        RocksTableStore::Open(stores->directory_->state_dir(kGroup), stores->resources_);
+        RocksTableStore::Open(stores->directory_->state_dir(kOnlyGroup), stores->resources_);
     if (!tables.ok()) return tables.status();
     stores->tables_ = *std::move(tables);
     absl::StatusOr<LogPosition> applied = ReadApplied(*stores->tables_);
@@ -59,11 +59,13 @@ class StoppedStores {
     if (!found.ok()) return found.status();
     return row.epoch();
   }
-  absl::StatusOr<StoppedMember> Inspect() { return InspectStopped(log_.get(), kGroup, applied_); }
+  absl::StatusOr<StoppedMember> Inspect() {
+    return InspectStopped(log_.get(), kOnlyGroup, applied_);
+  }
   absl::StatusOr<StoppedMember> MakeSole(const std::string& command) {
     const raft::DiskId disk(Checksum64(directory_->disk_id().ToBytes()));
     absl::StatusOr<StoppedMember> made =
-        MakeSoleMember(log_.get(), kGroup, applied_, disk, {command});
+        MakeSoleMember(log_.get(), kOnlyGroup, applied_, disk, {command});
     if (!made.ok()) return made;
     if (absl::Status marked = log_->MarkCleanStop(); !marked.ok()) return marked;
     return made;

@@ -10,14 +10,14 @@
 namespace scheduled {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kAppliedVersion = 1;
 
 }  // namespace
 
 static_assert(kAppliedRowKey.front() == kMetaTableTag, "the row is one of the table `meta`");
 
 std::string EncodeAppliedRow(LogPosition applied) {
-  return KeyWriter().U8(kVersion).U64(applied.index.value).U64(applied.term.value).Take();
+  return KeyWriter().U8(kAppliedVersion).U64(applied.index.value).U64(applied.term.value).Take();
 }
 
 absl::StatusOr<LogPosition> DecodeAppliedRow(std::string_view value) {
@@ -27,7 +27,7 @@ absl::StatusOr<LogPosition> DecodeAppliedRow(std::string_view value) {
   reader.U8(&version);
   reader.U64(&applied.index.value);
   reader.U64(&applied.term.value);
-  if (!reader.AtEnd() || version != kVersion) {
+  if (!reader.AtEnd() || version != kAppliedVersion) {
     return absl::DataLossError("the row of the applied position is damaged");
   }
   return applied;

@@ -11,8 +11,8 @@ namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
 
-absl::Status ToStatus(const rocksdb::Status& status, std::string_view doing,
-                      const std::string& path) {
+absl::Status FileStatus(const rocksdb::Status& status, std::string_view doing,
+                        const std::string& path) {
   if (status.ok()) return absl::OkStatus();
   const std::string what = absl::StrCat(View(doing), " ", path);
   if (status.IsNotFound() || status.IsPathNotFound()) {
@@ -42,7 +42,7 @@ absl::Status DirectorySnapshotFiles::Close(Open& open) {
   rocksdb::Status status = open.file->Sync();
   if (status.ok()) status = open.file->Close();
   open.file = nullptr;
-  return ToStatus(status, "cannot write", open.name);
+  return FileStatus(status, "cannot write", open.name);
 }
 
 absl::StatusOr<std::vector<SnapshotFile>> DirectorySnapshotFiles::List(std::string_view dir) {
@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<SnapshotFile>> DirectorySnapshotFiles::List(std::stri
   for (std::string& name : *names) {
     uint64_t size = 0;
     const rocksdb::Status status = env_->GetFileSize(absl::StrCat(path, "/", name), &size);
-    if (!status.ok()) return ToStatus(status, "cannot read", path);
+    if (!status.ok()) return FileStatus(status, "cannot read", path);
     files.push_back({std::move(name), size});
   }
   return files;
@@ -65,11 +65,11 @@ absl::StatusOr<std::string> DirectorySnapshotFiles::Read(std::string_view dir,
   const std::string path = absl::StrCat(PathOf(dir), "/", View(file));
   std::unique_ptr<rocksdb::RandomAccessFile> opened;
   rocksdb::Status status = env_->NewRandomAccessFile(path, &opened, rocksdb::EnvOptions());
-  if (!status.ok()) return ToStatus(status, "cannot read", path);
+  if (!status.ok()) return FileStatus(status, "cannot read", path);
   std::string bytes(size, '\0');
   rocksdb::Slice got;
   status = opened->Read(offset, size, &got, bytes.data());
-  if (!status.ok()) return ToStatus(status, "cannot read", path);
+  if (!status.ok()) return FileStatus(status, "cannot read", path);
   if (got.size() != size) {
     return absl::DataLossError(absl::StrCat(path, " ends before byte ", offset + size));
   }
@@ -90,10 +90,10 @@ absl::Status DirectorySnapshotFiles::Append(std::string_view dir, std::string_vi
     if (absl::Status closed = Close(open); !closed.ok()) return closed;
     open.name = path;
     const rocksdb::Status made = env_->NewWritableFile(path, &open.file, rocksdb::EnvOptions());
-    if (!made.ok()) return ToStatus(made, "cannot create", path);
+    if (!made.ok()) return FileStatus(made, "cannot create", path);
   }
-  return ToStatus(open.file->Append(rocksdb::Slice(bytes.data(), bytes.size())), "cannot write",
-                  path);
+  return FileStatus(open.file->Append(rocksdb::Slice(bytes.data(), bytes.size())), "cannot write",
+                    path);
 }
 
 absl::Status DirectorySnapshotFiles::Finish(std::string_view dir) {

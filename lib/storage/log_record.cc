@@ -9,7 +9,7 @@
 namespace scheduled {
 namespace {
 
-constexpr uint8_t kVersion = 1;
+constexpr uint8_t kLogVersion = 1;
 constexpr size_t kChecksumBytes = 8;
 constexpr size_t kEntryFixedBytes = 9;  // kind and term
 
@@ -28,7 +28,7 @@ std::string Head(std::string_view key, std::string_view fixed, std::string_view 
   return head;
 }
 
-absl::Status Damaged(std::string_view key, std::string_view how) {
+absl::Status DamagedRecord(std::string_view key, std::string_view how) {
   absl::StatusOr<LogEntryKey> entry = DecodeLogEntryKey(key);
   if (entry.ok()) {
     return absl::DataLossError(
@@ -42,18 +42,19 @@ absl::Status Damaged(std::string_view key, std::string_view how) {
 
 // Checks sum and version; the body, without the version, is left in `body`. `fixed_bytes` is the
 // length of the body's fixed start.
-absl::Status Open(std::string_view key, std::string_view value, size_t fixed_bytes,
-                  std::string_view* body) {
+absl::Status OpenRecord(std::string_view key, std::string_view value, size_t fixed_bytes,
+                        std::string_view* body) {
   KeyReader reader(value);
   uint64_t sum = 0;
   std::string_view fixed;
   reader.U64(&sum);
-  if (!reader.Raw(1 + fixed_bytes, &fixed)) return Damaged(key, "it is too short");
-  if (sum != Sum(key, fixed, reader.rest())) return Damaged(key, "its checksum does not match");
-  if (static_cast<uint8_t>(fixed[0]) != kVersion) {
+  if (!reader.Raw(1 + fixed_bytes, &fixed)) return DamagedRecord(key, "it is too short");
+  if (sum != Sum(key, fixed, reader.rest()))
+    return DamagedRecord(key, "its checksum does not match");
+  if (static_cast<uint8_t>(fixed[0]) != kLogVersion) {
     return absl::FailedPreconditionError(
         absl::StrCat("the log was written in format ", static_cast<uint8_t>(fixed[0]),
-                     ", and this program knows ", kVersion, ": run the newer program on it"));
+                     ", and this program knows ", kLogVersion, ": run the newer program on it"));
   }
   *body = value.substr(kChecksumBytes + 1);
   return absl::OkStatus();
@@ -84,21 +85,21 @@ absl::StatusOr<LogEntryKey> DecodeLogEntryKey(std::string_view key) {
 
 std::string EncodeHardStateRow(std::string_view key, const HardState& state) {
   KeyWriter fixed;
-  fixed.U8(kVersion).U64(state.term.value).U8(state.vote.has_value() ? 1 : 0);
+  fixed.U8(kLogVersion).U64(state.term.value).U8(state.vote.has_value() ? 1 : 0);
   const std::string_view vote = state.vote.has_value() ? std::string_view(state.vote->value) : "";
   return Head(key, fixed.key(), vote).append(vote);
 }
 
 absl::StatusOr<HardState> DecodeHardStateRow(std::string_view key, std::string_view value) {
   std::string_view body;
-  if (absl::Status status = Open(key, value, 9, &body); !status.ok()) return status;
+  if (absl::Status status = OpenRecord(key, value, 9, &body); !status.ok()) return status;
   KeyReader reader(body);
   HardState state;
   uint8_t has_vote = 0;
   reader.U64(&state.term.value);
   reader.U8(&has_vote);
   if (has_vote > 1 || (has_vote == 0 && !reader.rest().empty())) {
-    return Damaged(key, "it holds no vote and yet one");
+    return DamagedRecord(key, "it holds no vote and yet one");
   }
   if (has_vote == 1) state.vote = NodeId(reader.rest());
   return state;
@@ -106,36 +107,38 @@ absl::StatusOr<HardState> DecodeHardStateRow(std::string_view key, std::string_v
 
 std::string EncodePositionRow(std::string_view key, LogPosition position) {
   KeyWriter fixed;
-  fixed.U8(kVersion).U64(position.index.value).U64(position.term.value);
+  fixed.U8(kLogVersion).U64(position.index.value).U64(position.term.value);
   return Head(key, fixed.key(), "");
 }
 
 absl::StatusOr<LogPosition> DecodePositionRow(std::string_view key, std::string_view value) {
   std::string_view body;
-  if (absl::Status status = Open(key, value, 16, &body); !status.ok()) return status;
+  if (absl::Status status = OpenRecord(key, value, 16, &body); !status.ok()) return status;
   KeyReader reader(body);
   LogPosition position;
   reader.U64(&position.index.value);
   reader.U64(&position.term.value);
-  if (!reader.AtEnd()) return Damaged(key, "it is too long");
+  if (!reader.AtEnd()) return DamagedRecord(key, "it is too long");
   return position;
 }
 
 std::string EncodeEntryHead(std::string_view key, const LogRecord& entry) {
   KeyWriter fixed;
-  fixed.U8(kVersion).U8(entry.kind).U64(entry.term.value);
+  fixed.U8(kLogVersion).U8(entry.kind).U64(entry.term.value);
   return Head(key, fixed.key(), entry.bytes.view());
 }
 
 absl::StatusOr<LogEntryView> DecodeEntryRow(std::string_view key, std::string_view value) {
   std::string_view body;
-  if (absl::Status status = Open(key, value, kEntryFixedBytes, &body); !status.ok()) return status;
+  if (absl::Status status = OpenRecord(key, value, kEntryFixedBytes, &body); !status.ok())
+    return status;
   KeyReader reader(body);
   LogEntryView entry;
   reader.U8(&entry.kind);
   reader.U64(&entry.term.value);
   entry.bytes = reader.rest();
-  if (entry.bytes.size() > kMaxLogRecordBytes) return Damaged(key, "it is larger than any entry");
+  if (entry.bytes.size() > kMaxLogRecordBytes)
+    return DamagedRecord(key, "it is larger than any entry");
   return entry;
 }
 

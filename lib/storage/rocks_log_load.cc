@@ -62,7 +62,7 @@ uint64_t LargestWal(const std::vector<std::string>& names) {
   return largest;
 }
 
-absl::Status Damaged(GroupId group, std::string_view how) {
+absl::Status DamagedLog(GroupId group, std::string_view how) {
   return absl::DataLossError(absl::StrCat("the log of group ", group.value, " is damaged: ",
                                           absl::string_view(how.data(), how.size())));
 }
@@ -155,10 +155,10 @@ absl::StatusOr<LogState> RocksLogStore::ReadState(GroupId group) const {
   if (state.empty()) return state;
   if (absl::Status status = ReadTermRuns(group, &state); !status.ok()) return status;
   if (state.term_runs.front().term < state.before_first.term) {
-    return Damaged(group, "its first entry is of an older term than what was cut before it");
+    return DamagedLog(group, "its first entry is of an older term than what was cut before it");
   }
   if (state.term_runs.back().term > state.hard_state.term) {
-    return Damaged(group, "it holds an entry of a later term than the node has promised");
+    return DamagedLog(group, "it holds an entry of a later term than the node has promised");
   }
   return state;
 }
@@ -192,7 +192,8 @@ absl::Status RocksLogStore::ReadBounds(GroupId group, LogState* state) const {
   if (found) {
     absl::StatusOr<LogPosition> before_first = DecodePositionRow(key, value);
     if (!before_first.ok()) return before_first.status();
-    if (before_first->index.value == UINT64_MAX) return Damaged(group, "its bounds are impossible");
+    if (before_first->index.value == UINT64_MAX)
+      return DamagedLog(group, "its bounds are impossible");
     state->before_first = *before_first;
   }
   state->first = state->before_first.index.Next();
@@ -214,8 +215,8 @@ absl::Status RocksLogStore::ReadEnds(GroupId group, LogState* state) const {
     absl::StatusOr<LogEntryKey> key = DecodeLogEntryKey(iterator->key().ToStringView());
     if (!key.ok()) return key.status();
     if (key->index != state->first) {
-      return Damaged(group, absl::StrCat("it begins with entry ", key->index.value,
-                                         " and not with ", state->first.value));
+      return DamagedLog(group, absl::StrCat("it begins with entry ", key->index.value,
+                                            " and not with ", state->first.value));
     }
     iterator->SeekToLast();
   }
@@ -232,7 +233,7 @@ absl::StatusOr<Term> RocksLogStore::ReadTerm(GroupId group, LogIndex index) cons
   std::string value;
   bool found = false;
   if (absl::Status status = ReadRow(key, &value, &found); !status.ok()) return status;
-  if (!found) return Damaged(group, absl::StrCat("entry ", index.value, " is missing"));
+  if (!found) return DamagedLog(group, absl::StrCat("entry ", index.value, " is missing"));
   absl::StatusOr<LogEntryView> entry = DecodeEntryRow(key, value);
   if (!entry.ok()) return entry.status();
   return entry->term;
@@ -246,7 +247,7 @@ absl::Status RocksLogStore::ReadTermRuns(GroupId group, LogState* state) const {
     absl::StatusOr<Term> term = ReadTerm(group, next);
     if (!term.ok()) return term.status();
     if (!state->term_runs.empty() && *term <= state->term_runs.back().term) {
-      return Damaged(group, absl::StrCat("the terms fall at entry ", next.value));
+      return DamagedLog(group, absl::StrCat("the terms fall at entry ", next.value));
     }
     state->term_runs.push_back({.first = next, .term = *term});
     absl::StatusOr<LogIndex> last = LastOfRun(group, next, *term, state->last);

@@ -21,7 +21,7 @@
 namespace scheduled {
 namespace {
 
-constexpr size_t kBlockBytes = 32768;
+constexpr size_t kWalBlockBytes = 32768;
 constexpr size_t kHeaderBytes = 7;
 
 enum RecordType : uint8_t { kWholeBatch = 1, kFirstPart = 2, kMiddlePart = 3, kLastPart = 4 };
@@ -61,7 +61,7 @@ struct Record {
 
 // The record at `offset`, if there is an intact one.
 std::optional<Record> RecordAt(std::string_view file, size_t offset) {
-  const size_t block_end = std::min(file.size(), (offset / kBlockBytes + 1) * kBlockBytes);
+  const size_t block_end = std::min(file.size(), (offset / kWalBlockBytes + 1) * kWalBlockBytes);
   if (block_end - offset < kHeaderBytes) return std::nullopt;
   const auto type = static_cast<uint8_t>(file[offset + 6]);
   const size_t length = LittleEndian(file.substr(offset + 4, 2));
@@ -85,7 +85,7 @@ bool HasBatchAfter(std::string_view file, size_t offset) {
 
 // Where the next record begins: a block's last few bytes hold none.
 size_t SkipTrailer(size_t offset) {
-  const size_t left = kBlockBytes - offset % kBlockBytes;
+  const size_t left = kWalBlockBytes - offset % kWalBlockBytes;
   return left < kHeaderBytes ? offset + left : offset;
 }
 

@@ -6,17 +6,6 @@
 namespace scheduled::testing {
 namespace {
 
-const std::vector<std::string> kNames = {"a", "b", "c"};
-
-Node& StartGroup(World& world) {
-  world.StartAll(kNames);
-  Node* leader = world.WaitForLeader(kNames);
-  REQUIRE(leader != nullptr);
-  return *leader;
-}
-
-std::string NameOf(Node& node) { return node->status().node_id.value; }
-
 std::vector<std::string> Others(const std::string& name) {
   std::vector<std::string> others = kNames;
   std::erase(others, name);

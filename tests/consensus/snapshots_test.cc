@@ -6,21 +6,10 @@
 namespace scheduled::testing {
 namespace {
 
-const std::vector<std::string> kNames = {"a", "b", "c"};
-
-std::string NameOf(Node& node) { return node->status().node_id.value; }
-
 // A log that is cut soon, with a tail that is short.
 void CutSoon(World& world) {
   world.options.compact_log_bytes = 64 << 10;
   world.options.log_tail_bytes = 8 << 10;
-}
-
-Node& StartGroup(World& world) {
-  world.StartAll(kNames);
-  Node* leader = world.WaitForLeader(kNames);
-  REQUIRE(leader != nullptr);
-  return *leader;
 }
 
 std::string FollowerOf(Node& leader) { return NameOf(leader) == "a" ? "b" : "a"; }

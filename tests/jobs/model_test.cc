@@ -11,9 +11,9 @@ namespace {
 
 constexpr int kMaxDeliveries = 3;
 
-class Walk {
+class RandomWalk {
  public:
-  explicit Walk(uint64_t seed) : random_(seed) {}
+  explicit RandomWalk(uint64_t seed) : random_(seed) {}
 
   void Step() {
     world_.Advance(static_cast<int64_t>(random_.Uniform(3)) * kSecond);
@@ -404,7 +404,7 @@ class Walk {
 TEST_CASE("random commands leave jobs as the model says") {
   const uint64_t seed = GENERATE(range(1, 25));
   CAPTURE(seed);
-  Walk walk(seed);
+  RandomWalk walk(seed);
   for (int i = 0; i < 400; ++i) {
     CAPTURE(i);
     walk.Step();

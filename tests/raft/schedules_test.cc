@@ -13,15 +13,15 @@ namespace scheduled::raft {
 namespace {
 
 // Assertions become exceptions, so that a failing seed can be named.
-class AssertionsThrow {
+class FailuresThrow {
  public:
-  AssertionsThrow() {
+  FailuresThrow() {
     SetAssertHandler([](const char* expression, const char* file, int line, std::string_view what) {
       throw std::logic_error(std::string(what) + " (" + expression + ") at " + file + ":" +
                              std::to_string(line));
     });
   }
-  ~AssertionsThrow() { SetAssertHandler(nullptr); }
+  ~FailuresThrow() { SetAssertHandler(nullptr); }
 };
 
 // What can go wrong in one run.
@@ -274,7 +274,7 @@ class Schedule {
 };
 
 std::string RunSeed(uint64_t seed) {
-  AssertionsThrow guard;
+  FailuresThrow guard;
   std::unique_ptr<Schedule> schedule;
   try {
     schedule = std::make_unique<Schedule>(seed);

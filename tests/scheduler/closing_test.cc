@@ -9,7 +9,7 @@
 namespace scheduled {
 namespace {
 
-const absl::Time kBegin = absl::FromUnixSeconds(1767225600);
+const absl::Time kOpenedAt = absl::FromUnixSeconds(1767225600);
 
 // A scheduler, and how often each call's completion was called.
 struct Closing {
@@ -55,7 +55,7 @@ struct Closing {
     if (call == "cancel") return info("cancel")->status == JobStatus::kCancelled;
     if (call == "pause") return info("pause")->status == JobStatus::kPaused;
     if (call == "resume") return info("resume")->status == JobStatus::kPending;
-    if (call == "trigger") return info("trigger")->next_run_at != kBegin + absl::Hours(1);
+    if (call == "trigger") return info("trigger")->next_run_at != kOpenedAt + absl::Hours(1);
     if (call == "replace") return *info("replace")->job.delay == absl::Hours(2);
     if (call == "delete") return absl::IsNotFound(info("delete").status());
     if (call == "schedule") return info("new").ok();
@@ -90,7 +90,7 @@ struct Closing {
     return loop.RunOne();
   }
 
-  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>(kBegin);
+  std::shared_ptr<ManualClock> clock = std::make_shared<ManualClock>(kOpenedAt);
   std::map<std::string, int> answers;
   int done_and_unknown = 0;
   std::unique_ptr<Scheduler> scheduler;

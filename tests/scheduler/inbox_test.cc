@@ -8,9 +8,9 @@
 namespace scheduled {
 namespace {
 
-struct Stage {
-  Stage() : runtime(loop.NewRuntime("node")), lane(runtime->NewLane("dispatch")) {}
-  ~Stage() { lane->Stop(); }
+struct InboxStage {
+  InboxStage() : runtime(loop.NewRuntime("node")), lane(runtime->NewLane("dispatch")) {}
+  ~InboxStage() { lane->Stop(); }
   bool Bring(int value, size_t bytes) {
     return inbox.Reserve(bytes) && inbox.Push(std::move(value), bytes);
   }
@@ -24,7 +24,7 @@ struct Stage {
 };
 
 TEST_CASE("what gathers is handed over at once, in its order") {
-  Stage stage;
+  InboxStage stage;
   REQUIRE(stage.Bring(1, 10));
   REQUIRE(stage.Bring(2, 10));
   stage.loop.RunReady();
@@ -34,7 +34,7 @@ TEST_CASE("what gathers is handed over at once, in its order") {
 }
 
 TEST_CASE("an inbox takes no more than it may hold until its lane has taken that") {
-  Stage stage;
+  InboxStage stage;
   REQUIRE(stage.Bring(1, 60));
   CHECK_FALSE(stage.Bring(2, 50));
   CHECK(stage.Bring(3, 40));
@@ -46,7 +46,7 @@ TEST_CASE("an inbox takes no more than it may hold until its lane has taken that
 }
 
 TEST_CASE("one value that is larger than the bound passes alone") {
-  Stage stage;
+  InboxStage stage;
   CHECK(stage.Bring(1, 1000));
   CHECK_FALSE(stage.Bring(2, 1));
   stage.loop.RunReady();
@@ -54,7 +54,7 @@ TEST_CASE("one value that is larger than the bound passes alone") {
 }
 
 TEST_CASE("room that was asked for and not used yet counts") {
-  Stage stage;
+  InboxStage stage;
   REQUIRE(stage.inbox.Reserve(90));
   CHECK_FALSE(stage.Bring(1, 20));
   REQUIRE(stage.Bring(2, 10));
@@ -66,7 +66,7 @@ TEST_CASE("room that was asked for and not used yet counts") {
 }
 
 TEST_CASE("a closed inbox leaves a value to whoever brought it") {
-  Stage stage;
+  InboxStage stage;
   REQUIRE(stage.Bring(1, 10));
   CHECK(stage.inbox.Close() == std::vector<int>{1});
   CHECK_FALSE(stage.Bring(2, 10));

@@ -9,7 +9,7 @@
 namespace scheduled::test {
 namespace {
 
-bool SomebodyElseLeads(World& world, const NodeBox& old) {
+bool AnotherLeads(World& world, const NodeBox& old) {
   for (int i = 1; i <= world.count(); ++i) {
     NodeBox& box = world.node(i);
     if (&box != &old && box.leads() && box.node().HasLease()) return true;
@@ -37,7 +37,7 @@ TEST_CASE("an answer to Reconcile that is lost is asked for again, whatever else
     return true;
   });
   old.node().Transfer(std::nullopt, ReplyTo::kWaiter, [](const absl::Status&) {});
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
+  REQUIRE(world.RunUntil([&] { return AnotherLeads(world, old); }));
   auto cancel = world.Begin(world.leader(), JobVerb::kCancel, "a");
   REQUIRE(world.RunUntil([&] { return cancel->has_value(); }, absl::Seconds(4)));
   CHECK(lost == 3);

@@ -27,8 +27,8 @@ class FakeExecutor : public Executor {
   std::vector<std::pair<std::shared_ptr<const RunContext>, Done>>& runs_;
 };
 
-struct Stage {
-  Stage() {
+struct WorkerStage {
+  WorkerStage() {
     runtime = loop.NewRuntime("node");
     lane = runtime->NewLane("dispatch");
     WorkerParts parts;
@@ -45,7 +45,7 @@ struct Stage {
     REQUIRE(worker->Register("work", std::make_unique<FakeExecutor>(&runs)).ok());
     On([this] { worker->SetLeader(kLeader, Term(9)); });
   }
-  ~Stage() {
+  ~WorkerStage() {
     runs.clear();
     lane->Stop();
   }
@@ -112,7 +112,7 @@ struct Stage {
 };
 
 TEST_CASE("a node without a session asks for one until it gets it") {
-  Stage stage;
+  WorkerStage stage;
   CHECK(stage.Last<HeartbeatMessage>().session == SessionId());
   CHECK(stage.Last<HeartbeatMessage>().boot == BootCounter(4));
   stage.sent.clear();
@@ -124,7 +124,7 @@ TEST_CASE("a node without a session asks for one until it gets it") {
 }
 
 TEST_CASE("no Start is taken before the first acknowledged heartbeat of the session") {
-  Stage stage;
+  WorkerStage stage;
   stage.Answer(Verdict::kOpened, SessionId(50));
   stage.Say({stage.Reconcile(), stage.Start(2, 1)});
   CHECK(stage.taken() == 1);
@@ -136,7 +136,7 @@ TEST_CASE("no Start is taken before the first acknowledged heartbeat of the sess
 }
 
 TEST_CASE("an acknowledgement of a heartbeat that was sent for another session counts nothing") {
-  Stage stage;
+  WorkerStage stage;
   const uint64_t old = stage.Last<HeartbeatMessage>().sequence;
   stage.Answer(Verdict::kOpened, SessionId(50));
   stage.Answer(Verdict::kAcknowledged, SessionId(50), Term(7), old);
@@ -144,7 +144,7 @@ TEST_CASE("an acknowledgement of a heartbeat that was sent for another session c
 }
 
 TEST_CASE("no Start is taken once the last acknowledged heartbeat was sent 1.5 s ago") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile()});
   stage.Run(absl::Milliseconds(1490));
@@ -166,7 +166,7 @@ TEST_CASE("no Start is taken once the last acknowledged heartbeat was sent 1.5 s
 }
 
 TEST_CASE("messages are taken in order, each once, and none behind a gap") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1)});
   stage.Say({stage.Start(2, 1)});  // again
@@ -180,7 +180,7 @@ TEST_CASE("messages are taken in order, each once, and none behind a gap") {
 }
 
 TEST_CASE("a channel that does not begin with Reconcile is not taken") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Start(1, 1)});
   CHECK(stage.taken() == 0);
@@ -188,7 +188,7 @@ TEST_CASE("a channel that does not begin with Reconcile is not taken") {
 }
 
 TEST_CASE("what is for another session or of a smaller term is not even answered") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile()}, Term(9));
   const size_t reports = stage.Reports();
@@ -199,7 +199,7 @@ TEST_CASE("what is for another session or of a smaller term is not even answered
 }
 
 TEST_CASE("a Start of the old leader is refused once the new one has asked, before its answer") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1)}, Term(7));
   stage.Say({stage.Reconcile()}, Term(8));
@@ -210,7 +210,7 @@ TEST_CASE("a Start of the old leader is refused once the new one has asked, befo
 }
 
 TEST_CASE("Reconcile lists every Start that was taken and the outcomes that are kept") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1), stage.Start(3, 2)});
   stage.runs[0].second(absl::OkStatus());
@@ -218,9 +218,9 @@ TEST_CASE("Reconcile lists every Start that was taken and the outcomes that are 
   stage.Say({stage.Reconcile()}, Term(8));
   ReportMessage report = stage.Last<ReportMessage>();
   CHECK(report.reconcile);
-  CHECK(report.runs == std::vector<RunKey>{Stage::Key(1), Stage::Key(2)});
+  CHECK(report.runs == std::vector<RunKey>{WorkerStage::Key(1), WorkerStage::Key(2)});
   REQUIRE(report.outcomes.size() == 1);
-  CHECK(report.outcomes[0].key == Stage::Key(1));
+  CHECK(report.outcomes[0].key == WorkerStage::Key(1));
   // Its answer was lost: it comes again, and so does the list, with what was taken since.
   stage.Say({stage.Reconcile(), stage.Start(2, 3)}, Term(8));
   stage.Say({stage.Reconcile()}, Term(8));
@@ -230,7 +230,7 @@ TEST_CASE("Reconcile lists every Start that was taken and the outcomes that are 
 }
 
 TEST_CASE("an outcome is kept and sent again until the leader says that it is in the log") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1)});
   stage.sent.clear();
@@ -241,9 +241,9 @@ TEST_CASE("an outcome is kept and sent again until the leader says that it is in
   stage.sent.clear();
   stage.Run(absl::Milliseconds(700));
   REQUIRE(stage.Last<ReportMessage>().outcomes.size() == 1);
-  CHECK(stage.Last<ReportMessage>().outcomes[0].key == Stage::Key(1));
+  CHECK(stage.Last<ReportMessage>().outcomes[0].key == WorkerStage::Key(1));
   stage.Answer(Verdict::kAcknowledged, SessionId(50));
-  stage.Say({{3, OutcomeToldRequest{Stage::Key(1), false}}});
+  stage.Say({{3, OutcomeToldRequest{WorkerStage::Key(1), false}}});
   CHECK(stage.worker->IsQuiet());
   stage.sent.clear();
   stage.Run(absl::Milliseconds(700));
@@ -251,7 +251,7 @@ TEST_CASE("an outcome is kept and sent again until the leader says that it is in
 }
 
 TEST_CASE("a closed session stops what runs, drops what was kept and is never taken up again") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1), stage.Start(3, 2)});
   stage.runs[1].second(absl::OkStatus());
@@ -273,7 +273,7 @@ TEST_CASE("a closed session stops what runs, drops what was kept and is never ta
 }
 
 TEST_CASE("answers of smaller terms and of other boots are ignored") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile()}, Term(9));
   stage.Answer(Verdict::kClosed, SessionId(50), Term(8));
@@ -286,12 +286,12 @@ TEST_CASE("answers of smaller terms and of other boots are ignored") {
 }
 
 TEST_CASE("a cancellation reaches the run that it names") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1), stage.Start(3, 2)});
   bool called = false;
   stage.runs[1].first->OnCancel([&called] { called = true; });
-  stage.Say({{4, CancelRequest{Stage::Key(2)}}});
+  stage.Say({{4, CancelRequest{WorkerStage::Key(2)}}});
   CHECK_FALSE(stage.runs[0].first->cancelled());
   CHECK(stage.runs[1].first->cancelled());
   CHECK(called);
@@ -302,7 +302,7 @@ TEST_CASE("a cancellation reaches the run that it names") {
 }
 
 TEST_CASE("a Start for an executor that is not here is taken, and handed back uncounted") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1, "elsewhere"), stage.Start(3, 2)});
   CHECK(stage.taken() == 3);
@@ -317,7 +317,7 @@ TEST_CASE("a Start for an executor that is not here is taken, and handed back un
 }
 
 TEST_CASE("a run whose answer was dropped has failed") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1)});
   stage.runs.clear();
@@ -328,7 +328,7 @@ TEST_CASE("a run whose answer was dropped has failed") {
 }
 
 TEST_CASE("what a node says that does not lead changes nothing, whatever term it claims") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   const size_t reports = stage.Reports();
   const NodeId other("other");
@@ -346,7 +346,7 @@ TEST_CASE("what a node says that does not lead changes nothing, whatever term it
 }
 
 TEST_CASE("a channel of a term that Raft has not told of yet is taken once it has") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile()}, Term(10));
   CHECK(stage.Reports() == 0);
@@ -357,7 +357,7 @@ TEST_CASE("a channel of a term that Raft has not told of yet is taken once it ha
 
 TEST_CASE("many outcomes go out in reports that a transport can take, the list of runs in one") {
   constexpr uint64_t kRuns = 900;
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile()});
   for (uint64_t run = 1; run <= kRuns; ++run) stage.Say({stage.Start(run + 1, run)});
@@ -408,7 +408,7 @@ TEST_CASE("many outcomes go out in reports that a transport can take, the list o
 }
 
 TEST_CASE("what an executor says is recorded, long answers cut") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1)});
   RunResult result(absl::UnavailableError(std::string(5000, 'm')));
@@ -428,7 +428,7 @@ TEST_CASE("what an executor says is recorded, long answers cut") {
 }
 
 TEST_CASE("an executor's name is one that a job can have") {
-  Stage stage;
+  WorkerStage stage;
   std::vector<std::pair<std::shared_ptr<const RunContext>, Done>> runs;
   for (const std::string& name :
        {std::string(), std::string("a b"), std::string("\xff"), std::string(129, 'x')}) {
@@ -439,7 +439,7 @@ TEST_CASE("an executor's name is one that a job can have") {
 }
 
 TEST_CASE("an answer after the worker is gone goes nowhere") {
-  Stage stage;
+  WorkerStage stage;
   stage.Open();
   stage.Say({stage.Reconcile(), stage.Start(2, 1)});
   const size_t reports = stage.Reports();

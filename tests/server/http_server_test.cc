@@ -86,10 +86,10 @@ class Client {
   std::string received_;
 };
 
-struct World {
+struct ServerWorld {
   Echo echo;
   std::unique_ptr<HttpServer> server;
-  explicit World(HttpLimits limits = {}) {
+  explicit ServerWorld(HttpLimits limits = {}) {
     auto started = HttpServer::Start("127.0.0.1", 0, &echo, limits);
     REQUIRE(started.ok());
     server = *std::move(started);
@@ -101,107 +101,106 @@ struct World {
   }
 };
 
-bool Contains(const std::string& text, const std::string& part) {
+bool Has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
 }  // namespace
 
 TEST_CASE("a connection is kept for several requests") {
-  World world;
+  ServerWorld world;
   Client client(world.server->port());
   for (int i = 0; i < 3; ++i) {
     client.Send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi");
-    CHECK(Contains(client.ReadUntil("POST /x 2"), "200 OK"));
+    CHECK(Has(client.ReadUntil("POST /x 2"), "200 OK"));
   }
 }
 
 TEST_CASE("requests that were sent ahead are answered in order") {
-  World world;
+  ServerWorld world;
   Client client(world.server->port());
   client.Send(
       "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   const std::string all = client.ReadAll();
   CHECK(all.find("GET /1") < all.find("GET /2"));
-  CHECK(Contains(all, "GET /2"));
+  CHECK(Has(all, "GET /2"));
 }
 
 TEST_CASE("a body beyond the limit is refused, with and without a length") {
-  World world;
-  CHECK(
-      Contains(world.Ask("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n"), "413"));
+  ServerWorld world;
+  CHECK(Has(world.Ask("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100001\r\n\r\n"), "413"));
   std::string chunked = "POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (int i = 0; i < 3; ++i) chunked += "9c40\r\n" + std::string(40'000, 'x') + "\r\n";
   const std::string answer = world.Ask(chunked + "0\r\n\r\n");
-  CHECK(Contains(answer, "413"));
-  CHECK(Contains(answer, "\"code\":\"too_large\""));
+  CHECK(Has(answer, "413"));
+  CHECK(Has(answer, "\"code\":\"too_large\""));
 }
 
 TEST_CASE("a header beyond the limit is refused") {
-  World world;
+  ServerWorld world;
   const std::string answer =
       world.Ask("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'a') + "\r\n\r\n");
-  CHECK(Contains(answer, "431"));
-  CHECK(Contains(answer, "header_too_large"));
+  CHECK(Has(answer, "431"));
+  CHECK(Has(answer, "header_too_large"));
 }
 
 TEST_CASE("what is not HTTP gets a JSON error") {
-  World world;
+  ServerWorld world;
   const std::string answer = world.Ask("HELLO\r\n\r\n");
-  CHECK(Contains(answer, "400"));
-  CHECK(Contains(answer, "\"error\""));
+  CHECK(Has(answer, "400"));
+  CHECK(Has(answer, "\"error\""));
 }
 
 TEST_CASE("a client that does not finish its header is dropped") {
-  World world({.header_time = absl::Milliseconds(50)});
+  ServerWorld world({.header_time = absl::Milliseconds(50)});
   CHECK(world.Ask("GET / HTTP/1.1\r\nX: ").empty());
 }
 
 TEST_CASE("a client that does not finish its body is dropped") {
-  World world({.body_time = absl::Milliseconds(50)});
+  ServerWorld world({.body_time = absl::Milliseconds(50)});
   CHECK(world.Ask("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").empty());
 }
 
 TEST_CASE("beyond the limit of connections one is told so") {
-  World world({.connections = 2});
+  ServerWorld world({.connections = 2});
   Client first(world.server->port());
   first.Send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
   first.ReadUntil("GET /1");
   Client second(world.server->port());
   second.Send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
   second.ReadUntil("GET /2");
-  CHECK(Contains(world.Ask("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n"), "503"));
+  CHECK(Has(world.Ask("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n"), "503"));
 }
 
 TEST_CASE("large bodies share a bounded pool of memory") {
-  World world({.body_pool_bytes = 70'000});
-  CHECK(Contains(world.Ask("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n"), "503"));
+  ServerWorld world({.body_pool_bytes = 70'000});
+  CHECK(Has(world.Ask("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 80000\r\n\r\n"), "503"));
   const std::string fits =
       "POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 66000\r\n\r\n" +
       std::string(66'000, 'x');
-  CHECK(Contains(world.Ask(fits), "POST /x 66000"));
-  CHECK(Contains(world.Ask(fits), "POST /x 66000"));  // the first gave its share back
+  CHECK(Has(world.Ask(fits), "POST /x 66000"));
+  CHECK(Has(world.Ask(fits), "POST /x 66000"));  // the first gave its share back
 }
 
 TEST_CASE("a client that asks first is told to go on") {
-  World world;
+  ServerWorld world;
   Client client(world.server->port());
   client.Send("POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
-  CHECK(Contains(client.ReadUntil("\r\n\r\n"), "100 Continue"));
+  CHECK(Has(client.ReadUntil("\r\n\r\n"), "100 Continue"));
   client.Send("hi");
-  CHECK(Contains(client.ReadUntil("POST /x 2"), "200 OK"));
+  CHECK(Has(client.ReadUntil("POST /x 2"), "200 OK"));
 }
 
 TEST_CASE("HEAD is answered as GET, without the body") {
-  World world;
+  ServerWorld world;
   const std::string answer = world.Ask("HEAD /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-  CHECK(Contains(answer, "200 OK"));
-  CHECK(Contains(answer, "Content-Length: 8"));
-  CHECK_FALSE(Contains(answer, "GET /x 0"));
+  CHECK(Has(answer, "200 OK"));
+  CHECK(Has(answer, "Content-Length: 8"));
+  CHECK_FALSE(Has(answer, "GET /x 0"));
 }
 
 TEST_CASE("a stop lets a request under way finish, and closes what idles") {
-  World world;
+  ServerWorld world;
   Client idle(world.server->port());
   Client busy(world.server->port());
   busy.Send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -209,16 +208,16 @@ TEST_CASE("a stop lets a request under way finish, and closes what idles") {
   std::thread stopper([&world] { world.server->Stop(absl::Seconds(20)); });
   CHECK(idle.ReadAll().empty());  // closed by the stop, which therefore has begun
   world.echo.Release();
-  CHECK(Contains(busy.ReadAll(), "late"));
+  CHECK(Has(busy.ReadAll(), "late"));
   stopper.join();
 }
 
 TEST_CASE("an address that is taken or none at all is refused with a sentence") {
-  World world;
+  ServerWorld world;
   Echo echo;
   const auto taken = HttpServer::Start("127.0.0.1", world.server->port(), &echo);
   CHECK(taken.status().code() == absl::StatusCode::kUnavailable);
-  CHECK(Contains(std::string(taken.status().message()), absl::StrCat(world.server->port())));
+  CHECK(Has(std::string(taken.status().message()), absl::StrCat(world.server->port())));
   CHECK(HttpServer::Start("not-an-address", 0, &echo).status().code() ==
         absl::StatusCode::kInvalidArgument);
 }

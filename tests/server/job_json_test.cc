@@ -12,14 +12,14 @@ using namespace scheduled::server;  // NOLINT
 
 namespace {
 
-absl::StatusOr<Job> Read(const std::string& text) {
+absl::StatusOr<Job> ReadBody(const std::string& text) {
   const absl::Status valid = CheckJson(text);
   if (!valid.ok()) return valid;
   return JobFromJson(JsonValue(text));
 }
 
-std::string Refusal(const std::string& text) {
-  const absl::StatusOr<Job> job = Read(text);
+std::string BodyRefusal(const std::string& text) {
+  const absl::StatusOr<Job> job = ReadBody(text);
   REQUIRE(job.status().code() == absl::StatusCode::kInvalidArgument);
   return std::string(job.status().message());
 }
@@ -31,7 +31,7 @@ bool Contains(const std::string& text, const std::string& part) {
 }  // namespace
 
 TEST_CASE("the smallest create is a whole job") {
-  const auto job = Read(R"({"delay":"2s","webhook_url":"http://127.0.0.1:9000/"})");
+  const auto job = ReadBody(R"({"delay":"2s","webhook_url":"http://127.0.0.1:9000/"})");
   REQUIRE(job.ok());
   CHECK(job->type == JobType::kOnce);
   CHECK(job->delay == absl::Seconds(2));
@@ -40,7 +40,7 @@ TEST_CASE("the smallest create is a whole job") {
 }
 
 TEST_CASE("every field that is served is read") {
-  const auto job = Read(R"({"id":"report-7","type":"recurrente",
+  const auto job = ReadBody(R"({"id":"report-7","type":"recurrente",
       "timestamp":"2026-12-01T09:00:00+01:00","cron_expression":"0 9 * * MON-FRI",
       "timezone":"Europe/Madrid","last_date":"2027-12-31T00:00:00Z",
       "webhook_url":"https://example.com/hook","method":"PUT","headers":{"X-Team":"ops"},
@@ -72,7 +72,7 @@ TEST_CASE("every field that is served is read") {
 TEST_CASE("times come as RFC 3339, epoch seconds or text in UTC") {
   for (const char* time : {"1796112000", "\"1796112000\"", "\"2026-12-01 08:00:00\"",
                            "\"2026-12-01T08:00:00Z\"", "1796112000.000"}) {
-    const auto job = Read(absl::StrCat(R"({"timestamp":)", time, "}"));
+    const auto job = ReadBody(absl::StrCat(R"({"timestamp":)", time, "}"));
     INFO(time);
     REQUIRE(job.ok());
     CHECK(job->timestamp == absl::FromUnixSeconds(1796112000));
@@ -82,7 +82,7 @@ TEST_CASE("times come as RFC 3339, epoch seconds or text in UTC") {
 TEST_CASE("a payload is kept byte for byte") {
   const std::string payload =
       R"({ "n" : 1.10,  "s":"\u00e9\/", "big":123456789012345678901234567890 })";
-  const auto job = Read(absl::StrCat(R"({"delay":1,"payload":)", payload, "  }"));
+  const auto job = ReadBody(absl::StrCat(R"({"delay":1,"payload":)", payload, "  }"));
   REQUIRE(job.ok());
   CHECK(job->payload == payload);
   JobInfo info;
@@ -93,35 +93,35 @@ TEST_CASE("a payload is kept byte for byte") {
 TEST_CASE("a field that is not served yet is refused by name") {
   for (const char* field : {"queue", "priority", "jitter", "tags", "concurrency_key", "expires_at",
                             "catchup_window", "pause_on_failure"}) {
-    const std::string sentence = Refusal(absl::StrCat(R"({"delay":1,")", field, R"(":1})"));
+    const std::string sentence = BodyRefusal(absl::StrCat(R"({"delay":1,")", field, R"(":1})"));
     CHECK(Contains(sentence, absl::StrCat("\"", field, "\"")));
   }
-  CHECK(Contains(Refusal(R"({"cron_expression":"@daily","misfire":"fire_all"})"), "misfire"));
-  CHECK(Contains(Refusal(R"({"cron_expression":"@daily","overlap":"queue_one"})"), "overlap"));
+  CHECK(Contains(BodyRefusal(R"({"cron_expression":"@daily","misfire":"fire_all"})"), "misfire"));
+  CHECK(Contains(BodyRefusal(R"({"cron_expression":"@daily","overlap":"queue_one"})"), "overlap"));
 }
 
 TEST_CASE("an unknown field is refused by name") {
-  CHECK(Contains(Refusal(R"({"delay":1,"colour":"red"})"), "\"colour\""));
-  CHECK(Contains(Refusal(R"({"delay":1,"retry":{"tries":3}})"), "retry.tries"));
+  CHECK(Contains(BodyRefusal(R"({"delay":1,"colour":"red"})"), "\"colour\""));
+  CHECK(Contains(BodyRefusal(R"({"delay":1,"retry":{"tries":3}})"), "retry.tries"));
 }
 
 TEST_CASE("an empty text is refused: a variable that was not set makes no job") {
   for (const char* field : {"webhook_url", "secret", "bearer_token", "executor", "idempotency_key",
                             "cron_expression", "id"}) {
-    CHECK_THAT(Refusal(absl::StrCat(R"({"delay":1,")", field, R"(":""})")),
+    CHECK_THAT(BodyRefusal(absl::StrCat(R"({"delay":1,")", field, R"(":""})")),
                Catch::Contains(absl::StrCat("field \"", field, "\"")));
   }
 }
 
 TEST_CASE("a number is shown as it was given") {
   JobInfo info;
-  info.job = *Read(R"({"delay":1,"retry":{"factor":1.23456789012345}})");
+  info.job = *ReadBody(R"({"delay":1,"retry":{"factor":1.23456789012345}})");
   CHECK(Contains(JobToJson(info), "\"factor\":1.23456789012345,"));
 }
 
 TEST_CASE("secrets are never shown") {
   JobInfo info;
-  info.job = *Read(R"({"delay":1,"webhook_url":"http://x/","secret":"whsec_c2VjcmV0",
+  info.job = *ReadBody(R"({"delay":1,"webhook_url":"http://x/","secret":"whsec_c2VjcmV0",
                        "bearer_token":"hidden"})");
   const std::string shown = JobToJson(info);
   CHECK_FALSE(Contains(shown, "whsec"));
@@ -130,8 +130,8 @@ TEST_CASE("secrets are never shown") {
 
 TEST_CASE("the same bytes have the same fingerprint, others another") {
   const std::string text = R"({"delay":1,"id":"a"})";
-  CHECK(Read(text)->fingerprint == Read(text)->fingerprint);
-  CHECK(Read(text)->fingerprint != Read(R"({"delay":1, "id":"a"})")->fingerprint);
+  CHECK(ReadBody(text)->fingerprint == ReadBody(text)->fingerprint);
+  CHECK(ReadBody(text)->fingerprint != ReadBody(R"({"delay":1, "id":"a"})")->fingerprint);
 }
 
 TEST_CASE("a batch says which job is wrong") {

@@ -9,7 +9,7 @@
 namespace scheduled::sim {
 namespace {
 
-constexpr std::array<const char*, kFaultKinds> kNames = {
+constexpr std::array<const char*, kFaultKinds> kFaultNames = {
     "fault.cut-off",   "fault.split",     "fault.mute",       "fault.clog",       "fault.reset",
     "fault.pause",     "fault.crash",     "fault.crash-all",  "fault.stall-sync", "fault.fail-sync",
     "fault.fail-read", "fault.full-disk", "fault.step-clock", "fault.drift",      "fault.transfer",
@@ -50,7 +50,7 @@ void DrawTraits(FaultPlan* plan, Random* random) {
 
 }  // namespace
 
-const char* FaultName(FaultKind kind) { return kNames[static_cast<size_t>(kind)]; }
+const char* FaultName(FaultKind kind) { return kFaultNames[static_cast<size_t>(kind)]; }
 
 bool IsBetweenMachines(FaultKind kind) {
   return std::count(kBetweenMachines.begin(), kBetweenMachines.end(), kind) > 0;

@@ -11,7 +11,7 @@
 namespace scheduled::sim {
 namespace {
 
-constexpr std::array<std::string_view, kFrameTypes> kNames = {
+constexpr std::array<std::string_view, kFrameTypes> kFrameNames = {
     "vote requests", "vote replies",      "appends",          "append replies",
     "heartbeats",    "heartbeat replies", "read requests",    "read replies",
     "TimeoutNow",    "snapshot requests", "snapshot replies", "the host's frames",
@@ -42,6 +42,6 @@ FrameType TypeOf(FrameClass frame_class, const std::string& frame) {
   return static_cast<FrameType>(message->body.index());
 }
 
-std::string_view FrameTypeName(FrameType type) { return kNames[static_cast<size_t>(type)]; }
+std::string_view FrameTypeName(FrameType type) { return kFrameNames[static_cast<size_t>(type)]; }
 
 }  // namespace scheduled::sim

@@ -60,6 +60,9 @@ struct Delivery {
 // state can be held against the nodes any more.
 enum class Known : uint8_t { kAsked, kPending, kPaused, kCancelled, kDeleted, kRefused, kUnsure };
 
+// Completed, failed, timed out or cancelled.
+bool HasEnded(JobStatus status);
+
 struct JobRecord {
   Job job;  // as last acknowledged
   JobPlan plan;

@@ -16,17 +16,17 @@ constexpr int kMostDeliveries = 5;
 // How long after its nominal time a run of a calm simulation may start.
 constexpr absl::Duration kCalmLateness = absl::Milliseconds(500);
 
-bool HasEnded(JobStatus status) {
-  return status == JobStatus::kCompleted || status == JobStatus::kFailed ||
-         status == JobStatus::kTimeout || status == JobStatus::kCancelled;
-}
-
 MonoTime TrueTimeOf(World& world, absl::Time wall) {
   return MonoTime{absl::ToInt64Nanoseconds(
       wall - (world.loop().WallNow() - absl::Nanoseconds(world.now().nanos)))};
 }
 
 }  // namespace
+
+bool HasEnded(JobStatus status) {
+  return status == JobStatus::kCompleted || status == JobStatus::kFailed ||
+         status == JobStatus::kTimeout || status == JobStatus::kCancelled;
+}
 
 void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status) {
   const std::string& id = job.job.id.value;

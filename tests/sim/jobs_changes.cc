@@ -15,8 +15,6 @@
 namespace scheduled::sim {
 namespace {
 
-constexpr int kTries = 4;
-
 bool Stops(JobVerb verb) {
   return verb == JobVerb::kCancel || verb == JobVerb::kDelete || verb == JobVerb::kPause;
 }

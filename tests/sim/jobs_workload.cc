@@ -14,14 +14,8 @@
 namespace scheduled::sim {
 namespace {
 
-constexpr int kTries = 4;
 // How often what hinders a job's end is taken out of its way.
 constexpr absl::Duration kNudge = absl::Seconds(1);
-
-bool HasEnded(JobStatus status) {
-  return status == JobStatus::kCompleted || status == JobStatus::kFailed ||
-         status == JobStatus::kTimeout || status == JobStatus::kCancelled;
-}
 
 }  // namespace
 

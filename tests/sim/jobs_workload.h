@@ -32,6 +32,8 @@ class JobsWorkload final : public Workload {
   void CheckEnd(World& world) override;
 
  private:
+  static constexpr int kTries = 4;  // of a write, before its outcome is unknown
+
   void Prepare(World& world);
   void Next(World& world);
   void Create(World& world);

@@ -12,7 +12,7 @@
 namespace scheduled::sim {
 namespace {
 
-constexpr absl::Duration kLook = absl::Milliseconds(100);
+constexpr absl::Duration kBetweenLooks = absl::Milliseconds(100);
 // A leader that was asked and has died since answers nothing.
 constexpr absl::Duration kAnswerPatience = absl::Seconds(2);
 
@@ -39,7 +39,7 @@ Operator::Operator(World* world, Random random)
 
 void Operator::Begin() {
   if (world_.size() == 1) return;  // a node alone stays so
-  world_.After(kLook, [this] {
+  world_.After(kBetweenLooks, [this] {
     Look();
     Begin();
   });

@@ -17,12 +17,12 @@ namespace {
 
 // ---- One run, in a process of its own
 
-int told = -1;  // the child's end of the pipe
+int told_parent = -1;  // the child's end of the pipe
 
 void TellReport(const std::string& report) {
   size_t done = 0;
   while (done < report.size()) {
-    const ssize_t wrote = write(told, report.data() + done, report.size() - done);
+    const ssize_t wrote = write(told_parent, report.data() + done, report.size() - done);
     if (wrote <= 0) _exit(2);
     done += static_cast<size_t>(wrote);
   }
@@ -50,7 +50,7 @@ std::string ReportOf(const SeedOptions& seed, int hang_seconds) {
   const pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
-    told = ends[1];
+    told_parent = ends[1];
     RunSeed(seed, &TellReport);
     _exit(0);
   }

@@ -12,7 +12,7 @@ namespace scheduled::sim {
 namespace {
 
 // Calls that ended so long ago are durable whatever instant a crash falls on.
-constexpr absl::Duration kLongestSync = absl::Seconds(20);
+constexpr absl::Duration kLongestLogSync = absl::Seconds(20);
 
 }  // namespace
 
@@ -51,7 +51,7 @@ absl::StatusOr<LogState> SimLogStore::Load(GroupId group) {
 // A sync that failed may have reached the disk all the same; the node is told of an error and
 // stops, and which it was shows after the crash.
 absl::Status SimLogStore::Sync(Call call) {
-  Settle(sync_.now() - kLongestSync);
+  Settle(sync_.now() - kLongestLogSync);
   const absl::Status synced = sync_.Sync();
   call.durable_at = synced.ok() ? sync_.now() : MonoTime::Infinite();
   pending_.push_back(std::move(call));

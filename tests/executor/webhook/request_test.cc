@@ -13,7 +13,7 @@
 namespace scheduled::webhook {
 namespace {
 
-constexpr absl::Time kNow = absl::FromUnixMicros(1767225601234567);
+constexpr absl::Time kSentAt = absl::FromUnixMicros(1767225601234567);
 
 Job JobWith(std::string payload, WebhookTarget target = {}) {
   target.url = "https://example.com/hook";
@@ -25,11 +25,11 @@ Job JobWith(std::string payload, WebhookTarget target = {}) {
 
 absl::StatusOr<Request> Build(const FakeRun& run) {
   Signer signer;
-  return BuildRequest(*run.context, kNow, signer);
+  return BuildRequest(*run.context, kSentAt, signer);
 }
 
 std::string BodyOf(const FakeRun& run) {
-  const absl::StatusOr<std::string> body = BuildBody(*run.context, kNow);
+  const absl::StatusOr<std::string> body = BuildBody(*run.context, kSentAt);
   INFO(body.status());
   REQUIRE(body.ok());
   CHECK(IsJsonText(*body));
