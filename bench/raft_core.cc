@@ -61,9 +61,9 @@ class Replica {
   Cost cost_;
 };
 
-class Group {
+class CoreGroup {
  public:
-  Group() {
+  CoreGroup() {
     raft::Configuration founded;
     for (const char* name : {"node-1", "node-2", "node-3"}) {
       founded.voters.push_back(raft::Member{NodeId(name), "", raft::DiskId()});
@@ -120,7 +120,7 @@ class Group {
 }  // namespace
 
 Report RaftCore(const RaftCoreOptions& options) {
-  Group group;
+  CoreGroup group;
   const SharedBuffer bytes(std::string(static_cast<size_t>(options.payload), 'x'));
   const auto batch = [&] {
     return std::vector<raft::Proposal>(static_cast<size_t>(options.batch),

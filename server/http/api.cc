@@ -130,7 +130,7 @@ HttpResponse StatusResponse(const absl::Status& status) {
 
 // Threads for what reads many rows. Shared with completions of the scheduler, which may come when
 // the Api is gone.
-class Readers {
+class ReaderThreads {
  public:
   // What comes after Stop is dropped.
   void Post(absl::AnyInvocable<void()> work) {
@@ -250,7 +250,7 @@ class Api::Impl {
   ApiContext context_;
   std::vector<Route> routes_;
   std::atomic<bool> draining_{false};
-  const std::shared_ptr<Readers> readers_ = std::make_shared<Readers>();
+  const std::shared_ptr<ReaderThreads> readers_ = std::make_shared<ReaderThreads>();
 };
 
 Api::Api(Scheduler* scheduler, ApiOptions options)

@@ -35,7 +35,7 @@ class SteppedClock final : public Clock {
 };
 
 // Something that happens once, to wait for.
-class Event {
+class OneTimeEvent {
  public:
   void Set() {
     std::lock_guard lock(mu_);
@@ -59,7 +59,7 @@ class Event {
 
 // Returns when all that was posted to the lane before has run.
 void Flush(Lane* lane) {
-  Event done;
+  OneTimeEvent done;
   lane->Post([&] { done.Set(); });
   REQUIRE(done.WaitFor());
 }
@@ -99,7 +99,7 @@ TEST_CASE("tasks of a thread lane run on its own named thread, and know it") {
   auto other = runtime.NewLane("other");
   bool current = false, other_current = true;
   std::string name;
-  Event done;
+  OneTimeEvent done;
   lane->Post([&] {
     current = lane->IsCurrent();
     other_current = other->IsCurrent();
@@ -119,7 +119,7 @@ TEST_CASE("a thread lane runs timers by their deadline, and those of one instant
   ThreadRuntime runtime;
   auto lane = runtime.NewLane("timers");
   std::vector<int> order;
-  Event done;
+  OneTimeEvent done;
   const MonoTime start = runtime.clock().MonoNow();
   lane->Post([&] {
     const MonoTime soon = start + absl::Milliseconds(20);
@@ -138,7 +138,7 @@ TEST_CASE("a thread lane runs no timer early, by either clock") {
   auto lane = runtime.NewLane("early");
   std::atomic<int> left{40};
   std::atomic<int> early{0};
-  Event done;
+  OneTimeEvent done;
   const auto ran = [&](bool was_early) {
     if (was_early) ++early;
     if (--left == 0) done.Set();
@@ -158,7 +158,7 @@ TEST_CASE("a thread lane runs no timer early, by either clock") {
 TEST_CASE("an earlier timer from another thread wakes a lane that sleeps for a later one") {
   ThreadRuntime runtime;
   auto lane = runtime.NewLane("earlier");
-  Event late, soon;
+  OneTimeEvent late, soon;
   lane->PostAt(runtime.clock().MonoNow() + absl::Hours(1), [&] { late.Set(); });
   Flush(lane.get());
   lane->PostAt(runtime.clock().MonoNow() + absl::Milliseconds(1), [&] { soon.Set(); });
@@ -171,7 +171,7 @@ TEST_CASE("a timer cancelled on its thread lane does not run, even when it is al
   auto lane = runtime.NewLane("cancel");
   bool ran = false;
   TimerId second;
-  Event done;
+  OneTimeEvent done;
   lane->Post([&] {
     const MonoTime now = runtime.clock().MonoNow();
     // Both are due when the first runs.
@@ -193,7 +193,7 @@ TEST_CASE("wall timers of a thread lane follow a step of the clock forward") {
   auto clock = std::make_shared<SteppedClock>();
   ThreadRuntime runtime(clock);
   auto lane = runtime.NewLane("forward");
-  Event ran;
+  OneTimeEvent ran;
   lane->PostAtWall(clock->WallNow() + absl::Hours(1), [&] { ran.Set(); });
   Flush(lane.get());
   CHECK_FALSE(ran.is_set());
@@ -210,7 +210,7 @@ TEST_CASE("wall timers of a thread lane follow a step of the clock back") {
   bool followed = false;
   for (absl::Duration delay = absl::Milliseconds(30); !followed && delay < absl::Seconds(5);
        delay *= 2) {
-    Event ran, marker;
+    OneTimeEvent ran, marker;
     const absl::Time due = clock->WallNow() + delay;
     std::atomic<bool> early{false};
     lane->PostAtWall(due, [&] {
@@ -236,7 +236,7 @@ TEST_CASE("timers get their turn between the posted tasks of a busy thread lane,
   auto lane = runtime.NewLane("fair");
   const MonoTime past = runtime.clock().MonoNow();  // so each timer is due when it is posted
   int timers = 0, tasks = 0, tasks_at_second_timer = -1;
-  Event done;
+  OneTimeEvent done;
   std::function<void()> timer = [&] {
     if (++timers == 2) tasks_at_second_timer = tasks;
     if (timers < 50) lane->PostAt(past, [&] { timer(); });
@@ -256,7 +256,7 @@ TEST_CASE("timers get their turn between the posted tasks of a busy thread lane,
 TEST_CASE("stopping a thread lane waits for the running task and drops the others") {
   ThreadRuntime runtime;
   auto lane = runtime.NewLane("stop");
-  Event started, release;
+  OneTimeEvent started, release;
   std::atomic<bool> ended{false}, later_ran{false};
   auto held = std::make_shared<int>(0);
   lane->Post([&] {
@@ -295,7 +295,7 @@ TEST_CASE("what a dropped task holds may post to lanes when it goes") {
   ThreadRuntime runtime;
   auto stopped = runtime.NewLane("stopped");
   auto alive = runtime.NewLane("alive");
-  Event told;
+  OneTimeEvent told;
   // A completion that tells the other side even if it is dropped, as a promise would.
   auto promise = std::shared_ptr<void>(nullptr, [&](void*) {
     stopped->Post([] {});
@@ -313,7 +313,7 @@ TEST_CASE("two thread lanes that post to each other and stop lose no running tas
     auto a = runtime.NewLane("a");
     auto b = runtime.NewLane("b");
     std::atomic<int> hops{0};
-    Event enough;
+    OneTimeEvent enough;
     std::function<void(Lane*, Lane*)> hop = [&](Lane* here, Lane* there) {
       if (++hops == 100) enough.Set();
       there->Post([&hop, here, there] { hop(there, here); });

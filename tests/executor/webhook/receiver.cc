@@ -21,7 +21,7 @@
 namespace scheduled {
 namespace {
 
-constexpr std::chrono::seconds kPatience{30};
+constexpr std::chrono::seconds kReceiverPatience{30};
 constexpr int64_t kEverything = INT64_MAX / 2;
 
 std::string AsText(const Receiver::Reply& reply) {
@@ -114,22 +114,22 @@ void Receiver::Shut() {
   std::unique_lock lock(mutex_);
   shut_ = true;
   Wake();
-  changed_.wait_for(lock, kPatience, [this] { return open_.empty() && listener_ < 0; });
+  changed_.wait_for(lock, kReceiverPatience, [this] { return open_.empty() && listener_ < 0; });
 }
 
 bool Receiver::AwaitRequests(size_t count) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, kPatience, [&] { return requests_.size() >= count; });
+  return changed_.wait_for(lock, kReceiverPatience, [&] { return requests_.size() >= count; });
 }
 
 bool Receiver::AwaitConnections(int count) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, kPatience, [&] { return accepted_ >= count; });
+  return changed_.wait_for(lock, kReceiverPatience, [&] { return accepted_ >= count; });
 }
 
 bool Receiver::AwaitNoConnection() {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, kPatience, [&] { return open_.empty(); });
+  return changed_.wait_for(lock, kReceiverPatience, [&] { return open_.empty(); });
 }
 
 std::vector<Receiver::Request> Receiver::requests() const {
