@@ -8,6 +8,11 @@
 #   scheduled_pch_messages  the same and the generated messages, for the layers made of them
 #   scheduled_pch_program   bench, simulator, fuzz replays
 #   scheduled_pch_test      the Catch2 programs
+# Beside that, the presets dev, asan and tsan compile several files of a folder as one (a unity build:
+# CMAKE_UNITY_BUILD), because most of what is left is the same templates in each of them. So a name in
+# an unnamed namespace has one meaning in its folder. Who works on one file for long may configure
+# with -DCMAKE_UNITY_BUILD=OFF; the presets release, clang and fuzz always compile file by file.
+#
 # What links gRPC does without: its targets bring -pthread along, and a header for two dozen files
 # would cost what it saves.
 
