@@ -332,7 +332,7 @@ TEST_CASE("UTF-8 is told from what only looks like it") {
 TEST_CASE("a slice keeps the whole of a shared buffer alive") {
   SharedBuffer slice;
   {
-    SharedBuffer whole(std::string(1'000, 'a') + "tail");
+    SharedBuffer whole(std::string(1'000, 'a').append("tail"));
     slice = whole.Slice(whole.view().substr(1'000));
   }
   CHECK(slice.view() == "tail");
