@@ -48,6 +48,12 @@ std::optional<uint8_t> HexDigit(char c) {
 
 }  // namespace
 
+uint64_t Uuid::unix_ms() const {
+  uint64_t ms = 0;
+  for (int i = 0; i < 6; ++i) ms = ms << 8 | bytes[i];
+  return ms;
+}
+
 std::string Uuid::ToBytes() const {
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }

@@ -26,6 +26,8 @@ struct Uuid {
 
   auto operator<=>(const Uuid&) const = default;
   int version() const { return bytes[6] >> 4; }
+  // Of a version 7: the milliseconds of its making, since 1970.
+  uint64_t unix_ms() const;
   // 16 raw bytes.
   std::string ToBytes() const;
   // 36 characters, lower case.

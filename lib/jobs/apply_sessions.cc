@@ -125,7 +125,7 @@ void ApplyOpenSession(ApplyContext& ctx, const pb::OpenSession& open, pb::Answer
   if (!IsKeyName(open.node_id())) return RefuseInvalid(answer, "the session names no node");
   if (!CheckWithdrawn(open.taken(), answer)) return;
   const pb::SessionRow* older = ctx.ReadSession(open.node_id());
-  if (older != nullptr && open.boot() <= older->boot()) {
+  if (older != nullptr && open.boot() == older->boot()) {
     answer->set_session(older->session());
     return;
   }

@@ -113,7 +113,11 @@ void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat
   if (beat.session == SessionId()) {
     const auto it = std::find_if(sessions_.begin(), sessions_.end(),
                                  [&from](const auto& s) { return s.second.node == from; });
-    if (it == sessions_.end() || it->second.boot < beat.boot) {
+    // Another node's beat may be a late one of its earlier life. Our own never is: a session of
+    // ours with a larger boot is of a disk that we have lost, and nobody would ever close it.
+    const bool ours = from == term_.options().node_id;
+    if (it == sessions_.end() || it->second.boot < beat.boot ||
+        (ours && it->second.boot != beat.boot)) {
       AskToOpen(from, beat.boot);
     } else if (it->second.boot == beat.boot && !it->second.closing && !it->second.mute) {
       Acknowledge(from, beat, it->first, Verdict::kOpened);  // the first answer was lost

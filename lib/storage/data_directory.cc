@@ -125,7 +125,8 @@ absl::Status DataDirectory::Create(const Uuid& disk_id) {
     const std::string place = absl::StrCat(path_, "/", absl::string_view(part.data(), part.size()));
     if (absl::Status status = CreateDirectoryDurably(env_, place); !status.ok()) return status;
   }
-  return WriteVersion(Version{.disk_id = disk_id, .cluster_id = std::nullopt, .boot_counter = 0});
+  return WriteVersion(
+      Version{.disk_id = disk_id, .cluster_id = std::nullopt, .boot_counter = disk_id.unix_ms()});
 }
 
 absl::StatusOr<DataDirectory::Version> DataDirectory::ReadVersion() const {

@@ -32,8 +32,8 @@ namespace scheduled {
 class DataDirectory {
  public:
   // Locks `path`, makes it a data directory if it is missing or empty, and counts this boot,
-  // durably. `fresh_disk_id` becomes the disk id of a new directory; an old one keeps its own.
-  // `env` is the disk, null for the real one; LOCK is always on the real one.
+  // durably. `fresh_disk_id`, of version 7, becomes the disk id of a new directory; an old one
+  // keeps its own. `env` is the disk, null for the real one; LOCK is always on the real one.
   //
   // FAILED_PRECONDITION: in use by another process, not a data directory, of a newer format, or on
   // a read-only file system; PERMISSION_DENIED; DATA_LOSS: VERSION or a part is damaged or missing;
@@ -51,7 +51,9 @@ class DataDirectory {
   const Uuid& disk_id() const { return version_.disk_id; }
   // The cluster that this node is a member of; none before it has joined one. Never changes again.
   const std::optional<Uuid>& cluster_id() const { return version_.cluster_id; }
-  // How often the directory was opened, this time included.
+  // Grows by one each time that the directory is opened. It begins at the milliseconds of the
+  // directory's making, so that a node's life on a new disk is not taken for one on the disk that
+  // it has lost.
   uint64_t boot_counter() const { return version_.boot_counter; }
 
   // Durable on return. Setting the same id again is a no-op; another one is FAILED_PRECONDITION.

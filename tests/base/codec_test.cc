@@ -197,6 +197,7 @@ TEST_CASE("a version 7 UUID has the layout of RFC 9562") {
   const Uuid uuid = generator.Next(absl::FromUnixMillis(0x017f22e279b0),
                                    {.high = 0xcc3, .low = 0x18c4dc0c0c07398f});
   CHECK(uuid.ToString() == "017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+  CHECK(uuid.unix_ms() == 0x017f22e279b0);
 }
 
 TEST_CASE("UUIDs of one generator only grow, whatever the clock does") {

@@ -169,6 +169,26 @@ TEST_CASE("rule 8: a session that is opened later in a term begins with Reconcil
   CHECK(world.leader().node().leader()->sessions().IsReconciled(later));
 }
 
+TEST_CASE("rule 10: a leader on a new disk replaces the session of its life on the lost one") {
+  World world(3);
+  NodeBox& node = world.follower();
+  const auto start = [&](uint64_t boots) {
+    node.Crash();
+    node.options().boot = BootCounter(boots);
+    REQUIRE(node.Start().ok());
+  };
+  start(100);
+  REQUIRE(world.RunUntil([&] { return node.node().worker().CanTake(); }));
+  const SessionId lost = node.node().worker().session();
+  start(1);  // the clock of the machine has gone back since
+  REQUIRE(world.RunUntil([&] { return !node.status().leader.empty(); }));
+  HandOver(world, world.leader(), node);
+  REQUIRE(node.node().leader()->sessions().NodeOf(lost) != nullptr);
+  REQUIRE(world.RunUntil([&] { return node.node().worker().CanTake(); }, absl::Seconds(1)));
+  CHECK(node.node().worker().session() > lost);
+  CHECK(node.node().leader()->sessions().NodeOf(lost) == nullptr);
+}
+
 TEST_CASE("rule 11: a new leader gives every session 1.7 s from its first applied entry") {
   World world(3);
   NodeBox& old = world.leader();

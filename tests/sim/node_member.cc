@@ -20,7 +20,7 @@ absl::StatusOr<std::unique_ptr<NodeMember>> NodeMember::Open(World* world, Machi
   NodeOptions options;
   options.node_id = machine->id;
   options.peers = world->peers();
-  options.boot = BootCounter(machine->boots);
+  options.boot = BootCounter(machine->boot_counter);
   options.log = world->LogSinkOf(machine->number);
   options.request_timeout = settings.request_timeout;
   NodeParts parts;

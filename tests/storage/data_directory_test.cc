@@ -48,7 +48,7 @@ TEST_CASE("a new directory gets an id, and counts its boots") {
         DataDirectory::Open(path, Id(static_cast<uint8_t>(boot)));
     REQUIRE(directory.ok());
     REQUIRE((*directory)->disk_id() == Id(1));
-    REQUIRE((*directory)->boot_counter() == boot);
+    REQUIRE((*directory)->boot_counter() == Id(1).unix_ms() + boot);
     REQUIRE_FALSE((*directory)->cluster_id().has_value());
     REQUIRE(std::filesystem::is_directory((*directory)->raft_dir()));
     REQUIRE(std::filesystem::is_directory(path + "/state"));
