@@ -135,8 +135,7 @@ void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat
   session->draining = beat.draining;
   Acknowledge(from, beat, beat.session, Verdict::kAcknowledged);
   if (beat.term == term_.term() && session->reconciled) session->channel.Taken(beat.taken);
-  ChannelMessages again = session->channel.Resend(now, kResendAfter);
-  if (!again.items.empty()) term_.parts().send(from, std::move(again));
+  Resend(session);
   observer_.OnRoom();
 }
 
@@ -157,6 +156,13 @@ void SessionKeeper::Flush() {
     }
   }
   ArmTick();
+}
+
+void SessionKeeper::Resend(Session* session) {
+  // A Start among them needs the lease now as it did when it was first sent.
+  if (!term_.HasLease()) return;
+  ChannelMessages again = session->channel.Resend(term_.MonoNow(), kResendAfter);
+  if (!again.items.empty()) term_.parts().send(session->node, std::move(again));
 }
 
 void SessionKeeper::OnReport(const NodeId& from, const ReportMessage& report) {
@@ -286,8 +292,7 @@ void SessionKeeper::Tick() {
   }
   std::vector<std::pair<SessionId, std::string_view>> to_close;
   for (auto& [id, session] : sessions_) {
-    ChannelMessages again = session.channel.Resend(now, kResendAfter);
-    if (!again.items.empty()) term_.parts().send(session.node, std::move(again));
+    Resend(&session);
     if (session.node == term_.options().node_id || session.closing) continue;
     const std::optional<MonoTime> since = session.channel.unanswered_since();
     if (!session.mute && since && now - std::max(*since, counts_from_) > times_.unanswered) {

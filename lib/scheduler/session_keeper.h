@@ -107,6 +107,8 @@ class SessionKeeper {
   void Add(SessionId id, const NodeId& node, BootCounter boot, MonoTime deadline);
   void Acknowledge(const NodeId& to, const HeartbeatMessage& beat, SessionId session,
                    HeartbeatAnswerMessage::Verdict verdict);
+  // What the node has not answered for a while.
+  void Resend(Session* session);
   void AskToOpen(const NodeId& node, BootCounter boot);
   void OnOpened(const NodeId& node, BootCounter boot, TermContext::Outcome outcome);
   void Close(SessionId id, std::string_view why);

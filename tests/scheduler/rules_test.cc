@@ -142,6 +142,30 @@ TEST_CASE("rule 7: a look at the lease that fails delays the start, and is repea
   CHECK(leader.status().term == term);
 }
 
+TEST_CASE("rule 7: what a node has not answered is sent again only under the lease") {
+  World world(3);
+  NodeBox& old = world.leader();
+  NodeBox& deaf = world.follower();
+  NodeBox& next = OtherThan(world, old, deaf);
+  int under_lease = 0;
+  int without = 0;
+  world.network().DropApplication(
+      [&](const NodeId& from, const NodeId& to, const std::string& frame) {
+        if (from != next.id() || to != deaf.id()) return false;
+        if (!std::holds_alternative<ChannelMessages>(*DecodePeerMessage(frame))) return false;
+        ++(next.node().HasLease() ? under_lease : without);
+        return true;
+      });
+  HandOver(world, old, next);
+  world.Run(absl::Milliseconds(500));
+  CHECK(under_lease > 2);
+  world.network().CutOneWay(old.id(), next.id());
+  world.network().CutOneWay(deaf.id(), next.id());
+  REQUIRE(world.RunUntil([&] { return !next.node().HasLease(); }));
+  REQUIRE(world.RunUntil([&] { return !next.leads(); }));
+  CHECK(without == 0);
+}
+
 TEST_CASE("rule 8: a session that is opened later in a term begins with Reconcile too") {
   World world(3);
   NodeBox& follower = world.follower();
