@@ -7,12 +7,19 @@
 #include <utility>
 #include <vector>
 
+#include "scheduler/client_commands.h"
 #include "sim/node_member.h"
 
 namespace scheduled::sim {
 namespace {
 
 constexpr absl::Duration kAgain = absl::Milliseconds(50);
+
+std::string What(const pb::Command& command) {
+  if (!command.has_create()) return std::to_string(static_cast<int>(command.body_case()));
+  return fmt::format("create {} of {}", command.create().items(0).job_id(),
+                     command.create().items_size());
+}
 
 }  // namespace
 
@@ -66,11 +73,11 @@ void JobClient::Try(uint64_t number) {
 
 void JobClient::Answered(uint64_t number, WriteResult result) {
   Call& call = open_[number];
+  const absl::Status answer = result.ok() ? ToStatus(*result) : result.status();
   world_.Digest(number * 32 + static_cast<uint64_t>(result.status().code()));
   if (world_.tracing()) {
-    world_.Trace("client", fmt::format("call {} ({}) try {} at {}: {}", number,
-                                       static_cast<int>(call.command.body_case()), call.tries,
-                                       call.machine + 1, result.status().ToString()));
+    world_.Trace("client", fmt::format("call {} ({}) try {} at {}: {}", number, What(call.command),
+                                       call.tries, call.machine + 1, answer.ToString()));
   }
   call.machine = -1;
   call.maybe |= absl::IsUnknown(result.status());
@@ -81,10 +88,12 @@ void JobClient::Answered(uint64_t number, WriteResult result) {
     world_.After(random_.Between(absl::Milliseconds(1), kAgain), [this, number] { Try(number); });
     return;
   }
-  // A create that was carried out may be refused when it comes again after its last occurrence: the
-  // refusal says nothing about the first try.
-  const bool too_late = absl::IsInvalidArgument(result.status()) && call.maybe;
-  if ((!decided || too_late) && call.maybe) result = absl::UnknownError("no answer");
+  // A create that is sent again after its last occurrence is refused. That says nothing about the
+  // first try, which may have been carried out, or may still be. Nor does it about a copy that the
+  // network, or the node that forwards it, has made, once the clock has gone back.
+  const bool copied = world_.size() > 1 && world_.clocks_were_moved();
+  const bool too_late = absl::IsInvalidArgument(answer) && (call.maybe || copied);
+  if ((!decided && call.maybe) || too_late) result = absl::UnknownError("no answer");
   const WriteDone done = std::move(call.written);
   open_.erase(number);
   done(result);

@@ -115,7 +115,9 @@ void JobHistory::CheckOccurrences(const JobRecord& job) const {
           each.end == MonoTime::Infinite() || retried || world_.MayHaveLost(each.start)
               ? MonoTime::Infinite()
               : each.end + absl::Milliseconds(500);
-      overlapped |= each.start <= to && end >= from;
+      // It goes on from its claim, however late it starts.
+      const MonoTime claimed = std::min(each.start, TrueTimeOf(world_, each.due));
+      overlapped |= claimed <= to && end >= from;
     }
     Require(overlapped || world_.clocks_were_moved(), [&] {
       return fmt::format(

@@ -73,11 +73,18 @@ bool Operator::MayDoWithout(int machine) const {
   return voters > 0;
 }
 
-bool Operator::IsSettled() const {
+bool Operator::HaveWishes() const {
   for (int i = 0; i < world_.size(); ++i) {
     if (!are_voters_[i] || world_.machine(i).wiped || care_[i].wish != Wish::kVoter) return false;
   }
   return true;
+}
+
+bool Operator::IsSettled() const {
+  const bool all_known =
+      std::find(disk_known_.begin(), disk_known_.end(), false) == disk_known_.end();
+  // Not while a change that was asked for may be on some disks.
+  return world_.size() == 1 || (at_rest_ && HaveWishes() && all_known);
 }
 
 void Operator::Look() {
@@ -100,7 +107,7 @@ void Operator::Look() {
     are_voters_[i] = votes && !machine.wiped;
     disk_known_[i] = are_voters_[i] && now.Find(machine.id)->disk == machine.disk;
   }
-  at_rest_ = IsSettled();
+  at_rest_ = HaveWishes();
   if (waits_until_ && world_.now() < *waits_until_) return;
   std::vector<MemberChange> changes;
   for (int i = 0; i < world_.size(); ++i) {

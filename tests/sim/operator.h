@@ -30,7 +30,8 @@ class Operator {
   bool MayWipe(int machine) const;
   // May so few vote that this one is none of them?
   bool MayDoWithout(int machine) const;
-  // Every machine is a voter, on the disk that it has, by what the leader has committed.
+  // Every machine is a voter, and the disk that it has is written down, by what the leader has
+  // committed.
   bool IsSettled() const;
 
  private:
@@ -39,6 +40,8 @@ class Operator {
     bool removed = false;  // since it lost its disk
   };
 
+  // Every machine is a voter, as it is to be.
+  bool HaveWishes() const;
   void Look();
   std::optional<MemberChange> Step(int machine, const raft::Configuration& now);
   void Ask(int leader, std::vector<MemberChange> changes);

@@ -161,11 +161,13 @@ bool RaftChecks::IsDurableAt(const NodeId& id, LogIndex index, Term term) {
   return record != nullptr && record->term == term;
 }
 
-bool RaftChecks::IsQuorum(const raft::Configuration& configuration, LogIndex index, Term term) {
+bool RaftChecks::IsQuorum(const raft::Configuration& configuration, LogIndex index, Term term,
+                          const NodeId& without) {
   for (const auto* set : {&configuration.voters, &configuration.old_voters}) {
-    const auto have = static_cast<size_t>(std::count_if(
-        set->begin(), set->end(),
-        [&](const raft::Member& member) { return IsDurableAt(member.id, index, term); }));
+    const auto have = static_cast<size_t>(
+        std::count_if(set->begin(), set->end(), [&](const raft::Member& member) {
+          return member.id != without && IsDurableAt(member.id, index, term);
+        }));
     if (!set->empty() && 2 * have <= set->size()) return false;
   }
   return true;
@@ -204,7 +206,8 @@ void RaftChecks::CheckLeases() {
   }
 }
 
-// Committed entries are truncated from no disk.
+// Committed entries are truncated from no disk; but who still follows the leader of an earlier term
+// may give its copy of one up, where a majority has another.
 void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
   if (write.group != kSimGroup) return;
   for (const LogRecord& record : write.entries) {
@@ -218,7 +221,9 @@ void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
   }
   for (uint64_t i = write.truncate_from->value; i < truth_.size(); ++i) {
     const LogRecord* record = machine.log->Find(kSimGroup, LogIndex(i));
-    Require(record == nullptr || record->term != truth_[i].term,
+    if (record == nullptr || record->term != truth_[i].term) continue;
+    const bool early = !write.entries.empty() && write.entries[0].term < truth_[i].committed_in;
+    Require(early && IsQuorum(quorum_, LogIndex(i), record->term, machine.id),
             [&] { return fmt::format("{} truncates committed entry {}", machine.id.value, i); });
   }
 }

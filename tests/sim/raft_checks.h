@@ -75,7 +75,9 @@ class RaftChecks {
   void CheckLeader(Machine& machine, const raft::Core& core);
   void CheckCommitted(Machine& machine, LogIndex through);
   bool IsDurableAt(const NodeId& id, LogIndex index, Term term);
-  bool IsQuorum(const raft::Configuration& configuration, LogIndex index, Term term);
+  // Has a majority the entry on its disks, that of `without` left out?
+  bool IsQuorum(const raft::Configuration& configuration, LogIndex index, Term term,
+                const NodeId& without = {});
   void CheckQuorum(const Machine& machine, const raft::Core& core);
   void CheckLeases();
 

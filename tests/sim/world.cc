@@ -25,6 +25,11 @@ VirtualLoopOptions LoopOptions(uint64_t seed) {
   return {.seed = seed, .wall_start = absl::FromUnixSeconds(kWallStart)};
 }
 
+// As a new DataDirectory begins to count.
+uint64_t FirstBootOf(const Machine& machine) {
+  return static_cast<uint64_t>(absl::ToUnixMillis(machine.runtime->clock().WallNow()));
+}
+
 }  // namespace
 
 World::World(const WorldOptions& options, Workload* workload)
@@ -67,6 +72,7 @@ void World::AddMachine(int number, int nodes) {
   if (nodes > 1)
     node.wall_offset = random_.Between(absl::Milliseconds(-50), absl::Milliseconds(50));
   machine->runtime = loop_.NewRuntime(machine->id.value, node);
+  machine->boot_counter = FirstBootOf(*machine);
   machine->sync = std::make_unique<SyncModel>(&loop_, random_.Fork());
   machine->log = std::make_unique<SimLogStore>(machine->sync.get());
   machine->snapshots = std::make_unique<MemorySnapshotFiles>();
@@ -93,6 +99,7 @@ void World::Boot(int number) {
   Machine& machine = *machines_[number];
   if (machine.up() || machine.boot_lane != nullptr) return;
   ++machine.boots;
+  ++machine.boot_counter;
   if (machine.boots > 1) Probe("sim.restart");
   if (tracing()) Trace(machine.id.value, fmt::format("boots, {}", machine.boots));
   machine.boot_lane = machine.runtime->NewLane("boot");
@@ -138,6 +145,7 @@ void World::Wipe(int number) {
   const absl::Status removed = machine.snapshots->RemoveAll();
   Require(removed.ok(), "files in memory are removed");
   machine.disk = raft::DiskId(random_.Next() | 1);
+  machine.boot_counter = FirstBootOf(machine);
   machine.wiped = true;
 }
 
@@ -203,6 +211,7 @@ bool World::MayHaveLost(MonoTime since) const {
 }
 
 void World::Stall(absl::Duration lasting) {
+  if (healed_) return;
   Probe("sim.task-blocks");
   loop_.Spend(lasting);
   paused_ever_ = true;
@@ -238,6 +247,7 @@ void World::BeforeClockMove(int number) {
 }
 
 void World::AllHealed() {
+  healed_ = true;
   harms_ = 0;
   last_harm_ = last_pause_ = now();
   behind_.clear();

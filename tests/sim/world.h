@@ -44,8 +44,9 @@ struct Machine {
   int number = 0;  // from 0
   NodeId id;
   raft::DiskId disk;
-  uint64_t boots = 0;  // lives, of whatever disk
-  bool wiped = false;  // since it was last a voter: what its disk had promised is void
+  uint64_t boots = 0;         // lives, of whatever disk
+  uint64_t boot_counter = 0;  // as DataDirectory keeps it on the disk
+  bool wiped = false;         // since it was last a voter: what its disk had promised is void
   std::unique_ptr<VirtualRuntime> runtime;
   std::unique_ptr<SyncModel> sync;
   std::unique_ptr<SimLogStore> log;
@@ -112,7 +113,7 @@ class World {
   bool MayHaveLost(MonoTime since) const;
   // Since `since` a process may have stood still between two of its steps.
   bool MayLag(MonoTime since) const { return lags_ || (paused_ever_ && last_pause_ >= since); }
-  // The task that runs does not return for a while.
+  // The task that runs does not return for a while; once all is healed it does.
   void Stall(absl::Duration lasting);
   int crashes() const { return crashes_; }
   bool clocks_were_moved() const { return clocks_moved_; }
@@ -179,6 +180,7 @@ class World {
   MonoTime last_harm_{INT64_MIN / 2};
   MonoTime last_pause_;
   bool paused_ever_ = false;
+  bool healed_ = false;
   bool harsh_ = false;
   bool lags_ = false;
   bool clocks_moved_ = false;
