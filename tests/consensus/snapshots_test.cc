@@ -1,7 +1,7 @@
 // Snapshots end to end: a member that lags behind what the log still has gets a copy of the state
 // and goes on from there, whatever is lost, cut off or crashes meanwhile.
 #include "base/assert.h"
-#include "consensus/world.h"
+#include "consensus/group.h"
 
 namespace scheduled::testing {
 namespace {

@@ -468,19 +468,6 @@ inline Node& World::Start(const std::string& name, const std::vector<std::string
   return *node;
 }
 
-// ---- Groups of three
-
-inline const std::vector<std::string> kNames = {"a", "b", "c"};
-
-inline std::string NameOf(Node& node) { return node->status().node_id.value; }
-
-inline Node& StartGroup(World& world) {
-  world.StartAll(kNames);
-  Node* leader = world.WaitForLeader(kNames);
-  REQUIRE(leader != nullptr);
-  return *leader;
-}
-
 }  // namespace scheduled::testing
 
 #endif  // SCHEDULED_TESTS_CONSENSUS_WORLD_H_

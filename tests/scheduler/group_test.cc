@@ -1,5 +1,5 @@
-// Three nodes on a virtual network: who leads, who is cut off, and what becomes of what was claimed
-// (dispatch.md, rules 6 to 14 and 16).
+// Three nodes on a virtual network: who leads, and what becomes of what was claimed (dispatch.md,
+// rules 6 to 14 and 16). What is cut off, stopped or late: cut_off_test.cc.
 #include <catch2/catch.hpp>
 
 #include "scheduler/peer_codec.h"
@@ -7,21 +7,6 @@
 
 namespace scheduled::test {
 namespace {
-
-// Deliveries by job.
-std::map<std::string, int> Counts(const std::vector<SeenRun>& seen) {
-  std::map<std::string, int> counts;
-  for (const SeenRun& run : seen) ++counts[run.run->job_id.value];
-  return counts;
-}
-
-bool SomebodyElseLeads(World& world, const NodeBox& old) {
-  for (int i = 1; i <= world.count(); ++i) {
-    NodeBox& box = world.node(i);
-    if (&box != &old && box.leads() && box.node().HasLease()) return true;
-  }
-  return false;
-}
 
 // --- Clients ------------------------------------------------------------------------------------
 
@@ -80,7 +65,7 @@ TEST_CASE("a request that is under way when the leader dies is carried out by th
   REQUIRE((*call)->ok());
   CHECK((**call)->code() == 0);
   world.Run(absl::Seconds(3));
-  CHECK(Counts(world.seen())["a"] == 1);
+  CHECK(world.CountSeen()["a"] == 1);
 }
 
 TEST_CASE("without a majority a request ends in time, and never says more than is known") {
@@ -123,7 +108,7 @@ TEST_CASE("what a dead leader had claimed or started comes back within three sec
   world.seen().clear();
   world.OnWork(nullptr);
   world.Run(absl::Seconds(3));
-  auto counts = Counts(world.seen());
+  auto counts = world.CountSeen();
   CHECK(counts["started"] == 1);
   CHECK(counts["claimed"] == 1);
   for (const SeenRun& seen : world.seen()) {
@@ -143,7 +128,7 @@ TEST_CASE("a leader that is told to hand over leaves at once, and its runs go on
   old.node().Transfer(std::nullopt, ReplyTo::kWaiter,
                       [&](const absl::Status& status) { handed_over = status.ok(); });
   REQUIRE(world.RunUntil([&] { return handed_over; }, absl::Milliseconds(50)));
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }, absl::Milliseconds(200)));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }, absl::Milliseconds(200)));
   world.Run(absl::Seconds(5));
   CHECK(world.seen().size() == 1);  // not delivered again: its node lives and has it
   CHECK_FALSE(world.seen()[0].run->cancelled());
@@ -165,7 +150,7 @@ TEST_CASE("a run that failed on a node that leads no more is retried by the new 
   REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
   NodeBox& old = world.leader();
   old.node().Transfer(std::nullopt, ReplyTo::kWaiter, [](const absl::Status&) {});
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }));
   world.OnWork(nullptr);
   world.kept().at("going")(Fails());
   world.kept().clear();
@@ -189,230 +174,6 @@ TEST_CASE("what was held at a hand-over is put back and starts at its time") {
   CHECK(world.seen()[0].run->late_by < absl::Milliseconds(200));
 }
 
-// --- Cut off ------------------------------------------------------------------------------------
-
-TEST_CASE("a leader that is cut off starts nothing, and its work is done elsewhere") {
-  World world(3);
-  NodeBox& old = world.leader();
-  for (int i = 0; i < 40; ++i) {
-    REQUIRE(world
-                .Schedule(Work("job-" + std::to_string(i),
-                               absl::Seconds(3) + absl::Milliseconds(100) * i))
-                .ok());
-  }
-  world.Run(absl::Seconds(3));
-  world.Isolate(old);
-  const MonoTime cut = world.loop().now();
-  world.Run(absl::Seconds(10));
-  auto counts = Counts(world.seen());
-  CHECK(counts.size() == 40);
-  for (const SeenRun& seen : world.seen()) {
-    // Nothing starts at the old leader once its lease has run out.
-    if (seen.node == old.id()) CHECK(seen.true_time - cut < absl::Milliseconds(260));
-  }
-  world.network().HealAll();
-  world.Run(absl::Seconds(5));
-  for (int i = 0; i < 40; ++i) {
-    CHECK(world.StatusOf("job-" + std::to_string(i)) == JobStatus::kCompleted);
-  }
-}
-
-TEST_CASE("what a leader holds when it is cut off is not started once its lease has run out") {
-  World world(3, [](NodeOptions* options) { options->claim_ahead = absl::Seconds(1); });
-  NodeBox& old = world.leader();
-  for (int i = 0; i < 20; ++i) {
-    REQUIRE(world
-                .Schedule(
-                    Work("job-" + std::to_string(i), absl::Seconds(2) + absl::Milliseconds(50) * i))
-                .ok());
-  }
-  REQUIRE(world.RunUntil([&] { return old.node().leader()->dispatcher().runs() == 20; }));
-  REQUIRE(world.seen().empty());
-  world.Isolate(old);
-  const MonoTime cut = world.loop().now();
-  world.Run(absl::Seconds(6));
-  auto counts = Counts(world.seen());
-  CHECK(counts.size() == 20);
-  for (const SeenRun& seen : world.seen()) {
-    if (seen.node == old.id()) CHECK(seen.true_time - cut < absl::Milliseconds(260));
-  }
-}
-
-TEST_CASE("a node that was cut off is told that its session is closed, and opens the next") {
-  World world(3);
-  std::vector<Done> answers;
-  world.OnWork([&](const SeenRun&, Done done) { answers.push_back(std::move(done)); });
-  REQUIRE(world.Schedule(Work("going", absl::Seconds(2))).ok());
-  REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
-  NodeBox& old = world.leader();
-  const SessionId session = old.node().worker().session();
-  world.Isolate(old);
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
-  REQUIRE(world.RunUntil([&] { return world.seen().size() == 2; }, absl::Seconds(4)));
-  CHECK(world.seen()[1].node != old.id());
-  CHECK(world.seen()[1].run->run_id == world.seen()[0].run->run_id);
-  CHECK(world.seen()[1].run->fencing_token > world.seen()[0].run->fencing_token);
-  CHECK_FALSE(world.seen()[0].run->cancelled());  // it cannot know yet
-  world.network().HealAll();
-  REQUIRE(world.RunUntil([&] { return world.seen()[0].run->cancelled(); }, absl::Seconds(2)));
-  REQUIRE(
-      world.RunUntil([&] { return old.node().worker().session() > session; }, absl::Seconds(2)));
-  answers.clear();
-}
-
-TEST_CASE("a late finish of a run that was delivered again changes nothing") {
-  World world(3);
-  std::vector<Done> answers;
-  world.OnWork([&](const SeenRun&, Done done) { answers.push_back(std::move(done)); });
-  REQUIRE(world.Schedule(Work("going", absl::Seconds(2))).ok());
-  REQUIRE(world.RunUntil([&] { return answers.size() == 1; }));
-  NodeBox& old = world.leader();
-  world.Isolate(old);
-  REQUIRE(world.RunUntil([&] { return answers.size() == 2; }));
-  answers[0](Fails(absl::StatusCode::kInvalidArgument));  // at the node that is cut off
-  world.network().HealAll();
-  world.Run(absl::Seconds(5));
-  CHECK(world.StatusOf("going") == JobStatus::kInProgress);
-  answers[1](absl::OkStatus());
-  world.Run(absl::Seconds(1));
-  CHECK(world.StatusOf("going") == JobStatus::kCompleted);
-  answers.clear();
-}
-
-TEST_CASE("a follower that is silent loses its session, and only that") {
-  World world(3);
-  NodeBox& follower = world.follower();
-  const SessionId session = follower.node().worker().session();
-  REQUIRE(session != SessionId());
-  follower.Crash();
-  SessionKeeper& keeper = world.leader().node().leader()->sessions();
-  world.Run(absl::Milliseconds(1500));
-  CHECK(keeper.NodeOf(session) != nullptr);
-  world.Run(absl::Milliseconds(1000));
-  CHECK(keeper.NodeOf(session) == nullptr);
-  REQUIRE(follower.Start().ok());
-  CHECK(world.RunUntil([&] { return follower.node().worker().CanTake(); }, absl::Seconds(3)));
-  CHECK(follower.node().worker().session() > session);
-}
-
-TEST_CASE("a session whose messages stay unanswered is left alone after 5 s and closed 2 s later") {
-  World world(3);
-  NodeBox& old = world.leader();
-  NodeBox& deaf = world.follower();
-  NodeBox* next = nullptr;
-  for (int i = 1; i <= 3; ++i) {
-    if (&world.node(i) != &old && &world.node(i) != &deaf) next = &world.node(i);
-  }
-  const SessionId session = deaf.node().worker().session();
-  // Heartbeats and their answers pass: only what is on the channel is lost.
-  world.network().DropApplication(
-      [&](const NodeId& from, const NodeId& to, const std::string& frame) {
-        return from == next->id() && to == deaf.id() &&
-               std::holds_alternative<ChannelMessages>(*DecodePeerMessage(frame));
-      });
-  old.node().Transfer(next->id(), ReplyTo::kWaiter, [](const absl::Status&) {});
-  REQUIRE(world.RunUntil([&] { return next->leads(); }));
-  SessionKeeper& keeper = next->node().leader()->sessions();
-  world.Run(absl::Milliseconds(4900));
-  CHECK(keeper.IsUsable(session));
-  world.Run(absl::Milliseconds(400));
-  CHECK_FALSE(keeper.IsUsable(session));
-  CHECK(keeper.NodeOf(session) != nullptr);
-  CHECK(deaf.node().worker().CanTake());
-  world.Run(absl::Milliseconds(1550));
-  CHECK(keeper.NodeOf(session) != nullptr);
-  // By the time it is closed, its node has known for a while that it may take nothing.
-  CHECK_FALSE(deaf.node().worker().CanTake());
-  world.Run(absl::Milliseconds(700));
-  CHECK(keeper.NodeOf(session) == nullptr);
-  world.network().DropApplication(nullptr);
-  CHECK(world.RunUntil([&] { return deaf.node().worker().CanTake(); }, absl::Seconds(2)));
-  CHECK(deaf.node().worker().session() > session);
-}
-
-TEST_CASE("a node that restarts before it is missed gets a new session at once") {
-  World world(3);
-  NodeBox& follower = world.follower();
-  const SessionId session = follower.node().worker().session();
-  follower.Crash();
-  REQUIRE(follower.Start().ok());
-  CHECK(world.RunUntil([&] { return follower.node().worker().CanTake(); }, absl::Seconds(1)));
-  CHECK(follower.node().worker().session() > session);
-  CHECK(world.leader().node().leader()->sessions().NodeOf(session) == nullptr);
-}
-
-// --- Stopped and late ---------------------------------------------------------------------------
-
-TEST_CASE("a leader that is stopped and goes on finds that it leads no more") {
-  World world(3);
-  NodeBox& old = world.leader();
-  REQUIRE(world.Schedule(Work("a", absl::Seconds(3))).ok());
-  world.Run(absl::Milliseconds(2900));
-  old.Pause();
-  REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }, absl::Seconds(2)));
-  CHECK(world.seen()[0].node != old.id());
-  old.Resume();
-  world.Run(absl::Seconds(3));
-  CHECK(world.seen().size() == 1);
-  CHECK(world.StatusOf("a") == JobStatus::kCompleted);
-}
-
-TEST_CASE("a leader that was stopped with claims in its hands does not start them late") {
-  World world(3);
-  NodeBox& old = world.leader();
-  REQUIRE(world.Schedule(Work("a", absl::Seconds(3))).ok());
-  REQUIRE(world.RunUntil([&] { return old.node().leader()->dispatcher().runs() == 1; }));
-  old.Pause();
-  world.Run(absl::Seconds(4));  // the session of the old leader is closed meanwhile
-  REQUIRE(world.seen().size() == 1);
-  CHECK(world.seen()[0].node != old.id());
-  old.Resume();
-  world.Run(absl::Seconds(3));
-  CHECK(world.seen().size() == 1);
-}
-
-TEST_CASE("a leader whose lane was late does not take its own silence for the nodes'") {
-  World world(3);
-  NodeBox& leader = world.leader();
-  NodeBox& follower = world.follower();
-  const SessionId session = follower.node().worker().session();
-  // The dispatch lane stands still for 3 s; Raft's own go on, so that nobody else is elected.
-  world.OnWork([&](const SeenRun&, Done done) {
-    leader.runtime().Spend(absl::Seconds(3));
-    done(absl::OkStatus());
-  });
-  const Term term = leader.status().term;
-  REQUIRE(world.Schedule(Work("a", absl::Seconds(1))).ok());
-  world.Run(absl::Seconds(8));
-  CHECK(world.seen().size() == 1);
-  CHECK(leader.status().term == term);
-  CHECK(follower.node().worker().session() == session);
-}
-
-TEST_CASE("old frames of a leader change nothing when they come again") {
-  World world(3);
-  world.OnWork(world.KeepDone());
-  NodeBox& old = world.leader();
-  REQUIRE(world.Schedule(Work("a", absl::Seconds(2))).ok());
-  REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
-  old.node().Transfer(std::nullopt, ReplyTo::kWaiter, [](const absl::Status&) {});
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
-  world.kept().at("a")(absl::OkStatus());
-  world.kept().clear();
-  world.Run(absl::Seconds(1));
-  const Term term = world.leader().status().term;
-  for (int a = 1; a <= 3; ++a) {
-    for (int b = 1; b <= 3; ++b) {
-      if (a != b) world.network().ReplayApplication(world.node(a).id(), world.node(b).id());
-    }
-  }
-  world.Run(absl::Seconds(5));
-  CHECK(world.seen().size() == 1);
-  CHECK(world.StatusOf("a") == JobStatus::kCompleted);
-  CHECK(world.leader().status().term == term);
-  for (int i = 1; i <= 3; ++i) CHECK(world.node(i).node().worker().CanTake());
-}
-
 // --- Earlier claims -----------------------------------------------------------------------------
 
 TEST_CASE("a cancel waits until it is known what became of an earlier leader's claim") {
@@ -422,7 +183,7 @@ TEST_CASE("a cancel waits until it is known what became of an earlier leader's c
   REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
   NodeBox& old = world.leader();
   world.Isolate(old);
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }));
   NodeBox& next = world.leader();
   auto cancel = world.Begin(next, JobVerb::kCancel, "a");
   auto trigger = world.Begin(next, JobVerb::kTrigger, "a");  // waits for nobody
@@ -469,7 +230,7 @@ TEST_CASE("a node is asked to reconcile until its list has arrived, not until it
     return from == old.id() && std::holds_alternative<ReportMessage>(*DecodePeerMessage(frame));
   });
   old.node().Transfer(std::nullopt, ReplyTo::kWaiter, [](const absl::Status&) {});
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }));
   world.Run(absl::Seconds(1));
   auto cancel = world.Begin(world.leader(), JobVerb::kCancel, "a");
   world.Run(absl::Milliseconds(100));
@@ -488,7 +249,7 @@ TEST_CASE("a cancel right after a hand-over stops the run where it goes on") {
   REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
   NodeBox& old = world.leader();
   old.node().Transfer(std::nullopt, ReplyTo::kWaiter, [](const absl::Status&) {});
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }));
   REQUIRE(world.Do(JobVerb::kCancel, "a").ok());
   REQUIRE(world.RunUntil([&] { return world.seen()[0].run->cancelled(); }, absl::Seconds(1)));
   world.kept().at("a")(absl::CancelledError("stopped"));
@@ -504,7 +265,7 @@ TEST_CASE("a leader whose clock jumps a year fires nothing of next year's, and h
   REQUIRE(world.Schedule(Work("far", absl::Hours(24 * 300))).ok());
   NodeBox& old = world.leader();
   old.runtime().StepWall(absl::Hours(24 * 365));
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }, absl::Seconds(3)));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }, absl::Seconds(3)));
   world.Run(absl::Seconds(5));
   CHECK(world.seen().empty());
   CHECK(world.StatusOf("far") == JobStatus::kPending);
@@ -531,7 +292,7 @@ TEST_CASE("a leader that is closed hands over, and jobs go on within moments") {
   NodeBox& old = world.leader();
   old.Close();
   // Sooner than an election would take.
-  REQUIRE(world.RunUntil([&] { return SomebodyElseLeads(world, old); }, absl::Milliseconds(250)));
+  REQUIRE(world.RunUntil([&] { return world.SomebodyElseLeads(old); }, absl::Milliseconds(250)));
   REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }, absl::Seconds(2)));
   CHECK(world.seen()[0].node != old.id());
 }

@@ -1,6 +1,7 @@
 // See world.h.
 #include "scheduler/world.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 
 namespace scheduled::test {
@@ -78,6 +79,18 @@ void World::Isolate(NodeBox& box) {
   for (auto& other : boxes_) {
     if (other.get() != &box) network_.Cut(box.id(), other->id());
   }
+}
+
+bool World::SomebodyElseLeads(const NodeBox& old) {
+  return std::any_of(boxes_.begin(), boxes_.end(), [&old](const auto& box) {
+    return box.get() != &old && box->leads() && box->node().HasLease();
+  });
+}
+
+std::map<std::string, int> World::CountSeen() const {
+  std::map<std::string, int> counts;
+  for (const SeenRun& run : seen_) ++counts[run.run->job_id.value];
+  return counts;
 }
 
 bool World::RunUntil(const std::function<bool()>& holds, absl::Duration limit) {

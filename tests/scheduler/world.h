@@ -46,6 +46,8 @@ class World {
   bool RunUntil(const std::function<bool()>& holds) { return RunUntil(holds, patience_); }
   bool RunUntil(const std::function<bool()>& holds, absl::Duration limit);
   bool HasLeader();
+  // Another one than `old` leads, with a lease.
+  bool SomebodyElseLeads(const NodeBox& old);
 
   // Clients: each call runs the world until it is answered.
   absl::StatusOr<JobInfo> Schedule(Job job) { return Schedule(leader(), std::move(job)); }
@@ -64,6 +66,7 @@ class World {
   // What the executor "work" does; by default it completes at once. `seen` gathers every delivery.
   void OnWork(Handler handler) { handler_ = std::move(handler); }
   std::vector<SeenRun>& seen() { return seen_; }
+  std::map<std::string, int> CountSeen() const;  // by job id
   // Answers of runs that OnWork keeps: see KeepDone.
   Handler KeepDone();
   std::map<std::string, Done>& kept() { return kept_; }  // by job id
