@@ -3,6 +3,7 @@
 //
 //   scheduled_explore --list
 //   scheduled_explore --set raft:boot --states 3000000 --progress
+//   scheduled_explore --set dispatch:deviate2 --states 2000000
 //   scheduled_explore --planted all                  with each bug on purpose: is it found?
 #include <fmt/format.h>
 
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "base/assert.h"
+#include "explore/dispatch_search.h"
 #include "explore/finding.h"
 #include "explore/planted.h"
 #include "explore/raft_search.h"
@@ -32,6 +34,10 @@ std::vector<NamedSet> AllSets() {
   for (const RaftSet& set : RaftSets()) {
     sets.push_back({fmt::format("raft:{}", set.name), set.what,
                     [&set](const SearchOptions& options) { return SearchRaft(set, options); }});
+  }
+  for (const DispatchSet& set : DispatchSets()) {
+    sets.push_back({fmt::format("dispatch:{}", set.name), set.what,
+                    [&set](const SearchOptions& options) { return SearchDispatch(set, options); }});
   }
   return sets;
 }
