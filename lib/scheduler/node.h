@@ -104,7 +104,6 @@ class Node : private jobs::DispatchObserver {
   jobs::JobStateMachine& machine() { return *machine_; }
 
  private:
-
   Node(NodeOptions options, NodeParts parts);
   absl::Status Start();
 

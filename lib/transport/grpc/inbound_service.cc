@@ -1,4 +1,5 @@
-// See inbound_service.h. Everything here runs on threads of gRPC, under one mutex where it is shared.
+// See inbound_service.h. Everything here runs on threads of gRPC, under one mutex where it is
+// shared.
 #include "transport/grpc/inbound_service.h"
 
 #include <grpcpp/grpcpp.h>
