@@ -5,14 +5,6 @@
 #include "jobs/world.h"
 
 namespace scheduled::jobs {
-namespace {
-
-constexpr auto kNotFound = static_cast<int>(absl::StatusCode::kNotFound);
-constexpr auto kPrecondition = static_cast<int>(absl::StatusCode::kFailedPrecondition);
-constexpr auto kAborted = static_cast<int>(absl::StatusCode::kAborted);
-
-}  // namespace
-
 // --- Cancel -------------------------------------------------------------------------------------
 
 TEST_CASE("a cancelled pending job ends at once and is found in done") {

@@ -8,14 +8,6 @@
 #include "storage/table_batch.h"
 
 namespace scheduled::jobs {
-namespace {
-
-constexpr auto kNotFound = static_cast<int>(absl::StatusCode::kNotFound);
-constexpr auto kPrecondition = static_cast<int>(absl::StatusCode::kFailedPrecondition);
-constexpr auto kAborted = static_cast<int>(absl::StatusCode::kAborted);
-
-}  // namespace
-
 // --- Replace ------------------------------------------------------------------------------------
 
 TEST_CASE("a replace gets a new revision and is conditional on the old one") {

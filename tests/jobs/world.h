@@ -19,6 +19,11 @@
 
 namespace scheduled::jobs {
 
+// Codes of answers.
+inline constexpr auto kNotFound = static_cast<int>(absl::StatusCode::kNotFound);
+inline constexpr auto kPrecondition = static_cast<int>(absl::StatusCode::kFailedPrecondition);
+inline constexpr auto kAborted = static_cast<int>(absl::StatusCode::kAborted);
+
 constexpr int64_t kSecond = 1'000'000;
 
 class World {
