@@ -66,10 +66,11 @@ void DispatchWorld::CheckStart(int node, const Start& start, const RunContext& r
   for (const Start& earlier : starts_) {
     if (earlier.job != start.job) continue;
     Require(earlier.token != start.token, "a delivery starts once");
-    Require(earlier.token < start.token, "the tokens of a job grow");
     Require(earlier.due != start.due || earlier.run_id == start.run_id,
             "an occurrence has one run");
-    if (earlier.run_id != start.run_id || earlier.failed) continue;
+    if (earlier.run_id != start.run_id) continue;
+    Require(earlier.token < start.token, "the tokens of a run grow");
+    if (earlier.failed) continue;
     Require(!HasSession(earlier.session),
             "a run starts again only where a session is dead or an attempt has failed");
     Require(earlier.delivery < start.delivery, "what died with its node counts as delivered");

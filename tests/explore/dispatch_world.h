@@ -16,7 +16,8 @@
 //   2. Nothing starts after a cancel or pause was acknowledged, but what the acknowledgement names
 //      as under way; and that has started, or its Start was sent.
 //   3. Nothing starts before it is due, or without the lease of the leader that starts it.
-//   4. The tokens of a job's starts grow.
+//   4. The tokens of a run's starts grow. (Those of a job do not: a run that is claimed anew may
+//      start before one that was claimed before that and is due later.)
 //   5. What was acknowledged is in the tables, and the tables keep their invariants.
 #ifndef SCHEDULED_TESTS_EXPLORE_DISPATCH_WORLD_H_
 #define SCHEDULED_TESTS_EXPLORE_DISPATCH_WORLD_H_
