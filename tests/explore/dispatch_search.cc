@@ -11,9 +11,11 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
 #include "explore/finding.h"
 
 namespace scheduled::explore {
@@ -21,6 +23,19 @@ namespace {
 
 using StateId = uint32_t;
 using Key = std::pair<uint64_t, uint64_t>;
+
+// Says where two summaries part.
+void RequireSame(std::string_view a, std::string_view b, const char* what) {
+  if (a == b) return;
+  const auto parts =
+      static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  const size_t from = parts < 40 ? 0 : parts - 40;
+  const auto text = [from](std::string_view summary) {
+    const std::string_view near = summary.substr(from, 80);
+    return absl::CHexEscape(absl::string_view(near.data(), near.size()));
+  };
+  throw Finding{fmt::format("{}\n  {}\n  {}", what, text(a), text(b))};
+}
 
 class Search {
  public:
@@ -217,7 +232,7 @@ class Search {
     std::vector<Step> other = WayTo(parent);
     other.push_back(step);
     std::unique_ptr<DispatchWorld> a = At(WayTo(known)), b = At(other);
-    Require(a->Summary() == b->Summary(), "the same steps do not lead to the same state again");
+    RequireSame(a->Summary(), b->Summary(), "the same steps do not lead to the same state again");
     const std::vector<Step> steps = a->Steps();
     if (steps.empty()) return;
     Step next = steps[twins_checked_++ % steps.size()];
@@ -225,8 +240,8 @@ class Search {
       a->Take(next);
       b->Take(next);
       constexpr auto kLeftOut = DispatchWorld::Closures::kLeftOut;
-      Require(a->Summary(kLeftOut) == b->Summary(kLeftOut),
-              "two states with one summary go on differently: the summary lacks something");
+      RequireSame(a->Summary(kLeftOut), b->Summary(kLeftOut),
+                  "two states with one summary go on differently: the summary lacks something");
       next = a->NextOfSchedule();
     }
   }

@@ -31,6 +31,12 @@ void PutRooms(std::string* out, const std::vector<ExecutorRoom>& rooms) {
   Put(out, "|");
 }
 
+void PutCall(std::string* out, const WriteCall& call) {
+  PutBytes(out, call.request_id());
+  Put(out, call.maybe_applied ? 1 : 0, call.deadline.nanos, call.recomputed,
+      call.forwarded ? 1 : 0);
+}
+
 void PutKey(std::string* out, const RunKey& key) {
   Put(out, key.job_id.value, key.run.value, key.token.value);
 }
@@ -75,13 +81,9 @@ void SoftState::AppendWorker(const Worker& worker, std::string* out) {
 void SoftState::AppendForwarding(const Forwarding& forwarding, std::string* out) {
   Put(out, "forwarding", forwarding.leader_.value, forwarding.local_ != nullptr ? 1 : 0,
       forwarding.own_.calls, forwarding.foreign_.calls);
-  const auto put_call = [out](const WriteCall& call) {
-    PutBytes(out, call.request_id());
-    Put(out, call.maybe_applied ? 1 : 0, call.deadline.nanos, call.recomputed);
-  };
-  for (const WriteCallPtr& call : forwarding.waiting_) put_call(*call);
+  for (const WriteCallPtr& call : forwarding.waiting_) PutCall(out, *call);
   for (const auto& [id, sent] : forwarding.sent_) {
-    put_call(*sent.call);
+    PutCall(out, *sent.call);
     Put(out, sent.at.nanos, sent.to.value, sent.again ? 1 : 0, sent.refused ? 1 : 0);
   }
 }
@@ -152,6 +154,11 @@ bool SoftState::AppendLeader(const Leader& leader, std::string* out) {
   for (const auto& [key, state] : leader.turns_.taken_) turns.push_back(key);
   std::sort(turns.begin(), turns.end());
   for (const TurnKey key : turns) Put(out, key.value);
+  // All calls in the hands of this leader, those in proposals included.
+  for (const auto& watched : leader.writes_.watched_) {
+    const auto call = watched.lock();
+    if (call != nullptr && call->call_ != nullptr) PutCall(out, *call->call_);
+  }
   const Housekeeping& housekeeping = leader.housekeeping_;
   Put(out, housekeeping.level_, housekeeping.raising_ ? 1 : 0,
       housekeeping.handed_over_ ? housekeeping.handed_over_->nanos : -1);
