@@ -49,7 +49,9 @@ RunResult SimExecutor::ResultOf(const JobPlan& plan, const RunContext& run) {
 void SimExecutor::Run(std::shared_ptr<const RunContext> run, Done done) {
   const size_t delivery = history_.Started(machine_, *run);
   const JobPlan plan = *JobPlan::FromPayload(run->payload());
-  if (history_.DeliveriesOf(run->job_id, run->run_id) <= plan.deaths) TakeNodeDown();
+  // Handlers that went on killing would keep a group from ever coming to its end.
+  const bool deadly = history_.DeliveriesOf(run->job_id, run->run_id) <= plan.deaths;
+  if (deadly && !world_.healed()) TakeNodeDown();
   if (blocks_ && random_.Chance(1, 50)) {
     world_.Stall(random_.Between(absl::Milliseconds(1), kBlocks[random_.Uniform(kBlocks.size())]));
   }

@@ -128,6 +128,7 @@ class World {
   void SetHarshWeather(bool harsh, bool lags);
   void BeforeClockMove(int number);
   void AllHealed();
+  bool healed() const { return healed_; }
 
   bool tracing() const { return options_.trace; }
   // One line of what happened, if somebody looks: the caller asks tracing() before it formats.
