@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -25,13 +26,28 @@ class Failure(Exception):
     """What was expected did not happen."""
 
 
+_given_ports = set()
+_ports_lock = threading.Lock()
+
+
 def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for sock in sockets:
-        sock.bind(("127.0.0.1", 0))
-    ports = [sock.getsockname()[1] for sock in sockets]
-    for sock in sockets:
-        sock.close()
+    """Ports that nobody listens on, each given once. None is of those that the system gives to
+    outgoing connections, one of which could take it while the server that it is for is down."""
+    limits = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii")
+    first, last = map(int, limits.split())
+    pool = [port for port in range(10000, 65000) if not first <= port <= last] or range(10000, 65000)
+    ports = []
+    while len(ports) < count:
+        port = random.choice(pool)
+        with _ports_lock, socket.socket() as sock:
+            if port in _given_ports:
+                continue
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            _given_ports.add(port)
+        ports.append(port)
     return ports
 
 
