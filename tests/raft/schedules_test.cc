@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/assert.h"
+#include "base/sanitized.h"
 #include "raft/cluster_harness.h"
 
 namespace scheduled::raft {
@@ -288,11 +289,7 @@ std::string RunSeed(uint64_t seed) {
 
 TEST_CASE("random schedules are safe, and converge once faults end") {
   uint64_t first = 1;
-#ifdef __SANITIZE_ADDRESS__
-  uint64_t count = 150;  // each takes five times as long
-#else
-  uint64_t count = 500;
-#endif
+  uint64_t count = testing::kSanitized ? 150 : 500;
   if (const char* one = std::getenv("RAFT_SEED")) {
     first = std::strtoull(one, nullptr, 10);
     count = 1;

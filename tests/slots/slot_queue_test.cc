@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "base/random.h"
+#include "base/sanitized.h"
 #include "slots/slot_key.h"
 #include "slots/slot_ranges.h"
 #include "slots/slot_store.h"
@@ -187,7 +188,7 @@ TEST_CASE("random operations equal those of a naive twin, whatever the window") 
   Random random(window * 1000003 + load * 1009 + static_cast<uint64_t>(instants));
   const auto queue = SlotQueue::InMemory({.window = window, .load = load});
   Twin twin;
-  for (int i = 0; i < 2000; ++i) Step(random, *queue, twin, instants);
+  for (int i = 0; i < (testing::kSanitized ? 500 : 2000); ++i) Step(random, *queue, twin, instants);
 }
 
 TEST_CASE("many entries at one instant pass through a window of four") {

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/random.h"
+#include "base/sanitized.h"
 #include "storage/applied_row.h"
 #include "storage/world.h"
 
@@ -211,8 +212,10 @@ class TablePowerCuts {
   uint64_t copies_ = 0;
 };
 
+constexpr uint64_t kSeeds = testing::kSanitized ? 6 : 20;
+
 TEST_CASE("a log that lost power holds what was acknowledged and nothing half") {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     INFO("seed " << seed);
     const std::optional<std::string> wrong = RunLogPowerCuts(seed, {}, /*lying_disk=*/false);
     INFO(wrong.value_or(""));
@@ -237,7 +240,7 @@ TEST_CASE("power cuts find a disk that lies to the log") {
 }
 
 TEST_CASE("tables that lost power are an exact prefix of what was applied") {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
     INFO("seed " << seed);
     const std::optional<std::string> wrong = TablePowerCuts(seed).Run(/*lying_disk=*/false);
     INFO(wrong.value_or(""));
