@@ -3,7 +3,8 @@
 #
 #   sh tests/run.sh          all of it: plain, then under the address and undefined-behaviour
 #                            sanitizers (without the tests that kill processes), then the tests that
-#                            start threads under the thread sanitizer
+#                            start threads under the thread sanitizer (without their twins in virtual
+#                            time)
 #   sh tests/run.sh dev      one preset alone (dev, release, asan, tsan)
 #
 # Ends with the test runners' totals; the exit status is 0 only if nothing failed.
@@ -47,9 +48,9 @@ case "$wanted" in
   all)
     run_preset dev all -j 2
     run_preset asan all -j 2 -LE cluster
-    run_preset tsan scheduled_tsan_tests -j 2 -L tsan
+    run_preset tsan scheduled_tsan_tests -j 2 -L tsan -E VirtualWorld
     ;;
-  tsan) run_preset tsan scheduled_tsan_tests -j 2 -L tsan ;;
+  tsan) run_preset tsan scheduled_tsan_tests -j 2 -L tsan -E VirtualWorld ;;
   *) run_preset "$wanted" all -j 2 ;;
 esac
 

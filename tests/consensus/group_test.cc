@@ -286,11 +286,13 @@ TEMPLATE_TEST_CASE("a log that cannot be cut has an end, and goes on once it can
   TestType world;
   world.ExpectBulk();
   const bool comes_back = GENERATE(true, false);
-  world.options.max_entry_bytes = 2 << 20;
-  world.options.max_unapplied_bytes = 4 << 20;
-  world.options.max_log_bytes = 36 << 20;
-  world.options.compact_log_bytes = 36 << 20;
-  world.options.log_tail_bytes = 18 << 20;
+  constexpr size_t kCommand = 256 << 10;
+  world.options.max_entry_bytes = 2 * kCommand;
+  world.options.max_batch_bytes = 2 * kCommand;
+  world.options.max_unapplied_bytes = 4 * kCommand;
+  world.options.max_log_bytes = 36 * kCommand;
+  world.options.compact_log_bytes = 36 * kCommand;
+  world.options.log_tail_bytes = 18 * kCommand;
   world.snapshots = false;
   Node& leader = StartGroup(world);
   const std::string absent = Others(leader)[0];
@@ -298,7 +300,7 @@ TEMPLATE_TEST_CASE("a log that cannot be cut has an end, and goes on once it can
   absl::Status last;
   int accepted = 0;
   while (last.ok() && accepted < 100) {
-    last = world.Propose(leader, std::string(1 << 20, 'x')).status();
+    last = world.Propose(leader, std::string(kCommand, 'x')).status();
     if (last.ok()) ++accepted;
   }
   CHECK(last.code() == absl::StatusCode::kResourceExhausted);
@@ -308,7 +310,7 @@ TEMPLATE_TEST_CASE("a log that cannot be cut has an end, and goes on once it can
   const ProposeOptions internal{.proposal_class = ProposalClass::kInternal};
   last = absl::OkStatus();
   while (last.ok() && accepted < 200) {
-    last = world.Propose(leader, std::string(1 << 20, 'y'), internal).status();
+    last = world.Propose(leader, std::string(kCommand, 'y'), internal).status();
     if (last.ok()) ++accepted;
   }
   CHECK(last.code() == absl::StatusCode::kResourceExhausted);
