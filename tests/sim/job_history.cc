@@ -121,26 +121,35 @@ void JobHistory::CheckTime(const JobRecord& job, const Delivery& now,
           [&] { return "started by a node that has no lease: " + Name(job, now); });
   Require(world_.size() == 1 || world_.MajorityAgrees(machine.number),
           [&] { return "started by a clock that no majority agrees with: " + Name(job, now); });
-  if (!world_.clocks_were_moved() && !job.triggered && now.attempt > 1) {
-    for (const Delivery& before : job.deliveries) {
-      if (before.run_id != now.run_id || before.attempt != now.attempt - 1 || before.uncounted) {
-        continue;
-      }
-      // One that died with its node says nothing about the wait.
-      const bool died = before.boot != world_.machine(before.machine).boots;
-      if (before.end == MonoTime::Infinite() && (died || now.start < before.time_up)) continue;
-      absl::Duration wait = job.job.retry.initial;
-      for (int i = 2; i < now.attempt; ++i) wait *= job.job.retry.factor;
-      wait = std::min(wait, job.job.retry.maximum) * kBackoffShare / 100;
-      // Who decided when, and who starts it, may be two nodes with two clocks.
-      if (world_.size() > 1) wait -= kClocksApart;
-      const MonoTime ended = std::min(before.end, before.time_up);
-      Require(now.start >= ended + wait || now.version != before.version, [&] {
-        return fmt::format("retried {:.6f} s after its attempt ended, and not {:.6f} s: {}",
-                           absl::ToDoubleSeconds(now.start - ended), absl::ToDoubleSeconds(wait),
-                           Name(job, now));
-      });
+  if (!world_.clocks_were_moved() && !job.triggered && now.attempt > 1) CheckWait(job, now);
+}
+
+// Of a retry.
+void JobHistory::CheckWait(const JobRecord& job, const Delivery& now) const {
+  for (const Delivery& before : job.deliveries) {
+    if (before.run_id != now.run_id || before.attempt != now.attempt - 1 || before.uncounted) {
+      continue;
     }
+    // One that was given up, or died with its node, says nothing about the wait.
+    const bool given_up =
+        std::any_of(job.deliveries.begin(), job.deliveries.end(), [&](const Delivery& each) {
+          return each.run_id == before.run_id && each.attempt == before.attempt &&
+                 each.delivery > before.delivery;
+        });
+    const bool died = before.boot != world_.machine(before.machine).boots;
+    const bool open = before.end == MonoTime::Infinite() && (died || now.start < before.time_up);
+    if (given_up || open) continue;
+    absl::Duration wait = job.job.retry.initial;
+    for (int i = 2; i < now.attempt; ++i) wait *= job.job.retry.factor;
+    wait = std::min(wait, job.job.retry.maximum) * kBackoffShare / 100;
+    // Who decided when, and who starts it, may be two nodes with two clocks.
+    if (world_.size() > 1) wait -= kClocksApart;
+    const MonoTime ended = std::min(before.end, before.time_up);
+    Require(now.start >= ended + wait || now.version != before.version, [&] {
+      return fmt::format("retried {:.6f} s after its attempt ended, and not {:.6f} s: {}",
+                         absl::ToDoubleSeconds(now.start - ended), absl::ToDoubleSeconds(wait),
+                         Name(job, now));
+    });
   }
 }
 

@@ -111,6 +111,7 @@ class JobHistory {
  private:
   void CheckWho(const JobRecord& job, const Delivery& now) const;
   void CheckTime(const JobRecord& job, const Delivery& now, const Machine& machine) const;
+  void CheckWait(const JobRecord& job, const Delivery& now) const;
   void CheckStopped(const JobRecord& job, const Delivery& now) const;
   void CheckTokens(const JobRecord& job, const Delivery& now);
   void CheckClaim(const JobRecord& job, Delivery* now) const;
