@@ -74,6 +74,7 @@ constexpr Mark kMarks[] = {
     {"jobs: a closed session had a deleted job", Where::kJobs},
     {"jobs.redelivered", Where::kJobs},
     {"jobs.took-its-node-down", Where::kJobs},
+    {"jobs.stopped-after-its-leader", Where::kGroupJobs},
     {"jobs.replace-refused", Where::kJobs},
     {"jobs.led-in-turn", Where::kGroupJobs},
     {"sim.task-blocks", Where::kJobs},

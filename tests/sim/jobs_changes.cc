@@ -44,6 +44,26 @@ void JobsWorkload::PlanChanges(World& world, const JobId& id) {
               [this, &world, id, changes] { Change(world, id, changes); });
 }
 
+// The leader dies, and with it what it held: claimed, and not started. Commands on these jobs meet
+// the claims of an earlier leader, until it is known what has become of those.
+void JobsWorkload::StopHeld(World& world) {
+  if (quiet_) return;
+  const absl::Time now = world.loop().WallNow();
+  for (const auto& [name, job] : history_->jobs()) {
+    if (job.known != Known::kPending || !job.job.timestamp) continue;
+    const absl::Duration ahead = *job.job.timestamp - now;
+    if (ahead < -absl::Milliseconds(20) || ahead > absl::Milliseconds(60)) continue;
+    if (random_.Chance(1, 3)) continue;
+    Probe("jobs.stopped-after-its-leader");
+    const JobVerb verb = random_.Chance(1, 2) ? JobVerb::kCancel : JobVerb::kPause;
+    world.After(random_.Between(absl::Milliseconds(200), absl::Seconds(2)),
+                [this, &world, id = JobId(name), verb] {
+                  const Known known = history_->Find(id)->known;
+                  if (!quiet_ && known == Known::kPending) Send(world, id, verb, 1);
+                });
+  }
+}
+
 void JobsWorkload::After(World& world, const JobId& id, int left) {
   if (left <= 0 || quiet_) return;
   const absl::Duration most = random_.Chance(1, 2) ? absl::Milliseconds(100) : absl::Seconds(3);

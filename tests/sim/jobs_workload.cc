@@ -55,8 +55,10 @@ void JobsWorkload::Next(World& world) {
   });
 }
 
-void JobsWorkload::OnCrash(World&, Machine& machine) {
-  if (client_ != nullptr) client_->OnCrash(machine);
+void JobsWorkload::OnCrash(World& world, Machine& machine) {
+  if (client_ == nullptr) return;
+  client_->OnCrash(machine);
+  if (machine.up() && world.Leader() == machine.number) StopHeld(world);
 }
 
 void JobsWorkload::Quiet(World&) { quiet_ = true; }

@@ -44,6 +44,7 @@ class JobsWorkload final : public Workload {
   void Refuse(JobRecord* job, const absl::Status& why);
   void PlanChanges(World& world, const JobId& id);
 
+  void StopHeld(World& world);
   void Change(World& world, const JobId& id, int left);
   void Send(World& world, const JobId& id, JobVerb verb, int left);
   void Replace(World& world, const JobId& id, int left);
