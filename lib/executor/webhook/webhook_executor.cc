@@ -173,6 +173,12 @@ void WebhookDelivery::CarryOut() {
 void WebhookDelivery::Send(DeliveryId id) {
   Delivery& delivery = deliveries_.find(id)->second;
   const RunContext& run = *delivery.run;
+  if (run.cancelled()) {
+    // While it waited for its turn. The note that it left still lies in the inbox, and finds
+    // nothing.
+    hosts_.Finish(id, Verdict::kNone, clock_.MonoNow(), &work_);
+    return Answer(id, Cancelled(false));
+  }
   const absl::Time now = clock_.WallNow();
   absl::StatusOr<Request> request = BuildRequest(run, now, signer_);
   if (!request.ok()) {

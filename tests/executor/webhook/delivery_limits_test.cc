@@ -67,6 +67,34 @@ TEST_CASE("a run that finds no room at its host in time is not counted") {
   CHECK(receiver.requests().size() == 1);
 }
 
+TEST_CASE("a run that was cancelled before its turn at its host is not sent when the turn comes") {
+  Receiver receiver, other;
+  receiver.Next({.hold = true});
+  auto executor = MakeExecutor({.connections_per_host = 1});
+  Answers answers;
+  FakeRun waiting = To(receiver.Url("/waiting"));
+  // The end of the run before it cancels it, on the very thread that then gives it its turn.
+  executor->Run(To(receiver.Url("/first")).context,
+                Done([&waiting, done = answers.For("first")](RunResult result) mutable {
+                  waiting.Cancel();
+                  done(std::move(result));
+                }));
+  executor->Run(waiting.context, answers.For("waiting"));
+  // Runs are taken in their order: once this one has ended, the one before it waits.
+  REQUIRE(Deliver(*executor, To(other.Url())).status.ok());
+  REQUIRE(receiver.AwaitRequests(1));
+  receiver.Release();
+  CHECK(answers.Of("first").status.ok());
+  const RunResult result = answers.Of("waiting");
+  CHECK(absl::IsCancelled(result.status));
+  CHECK(result.uncounted);
+  // The place at the host is free again.
+  CHECK(Deliver(*executor, To(receiver.Url("/next"))).status.ok());
+  const auto requests = receiver.requests();
+  REQUIRE(requests.size() == 2);
+  CHECK(requests[1].target == "/next");
+}
+
 TEST_CASE("a host that keeps failing is paused, and its runs burn no attempt") {
   Receiver failing, healthy;
   failing.Always({.status = 500});
