@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -111,7 +112,7 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
   }
 
   // Waits for the next request: for its first byte as long as a connection may idle, for the rest
-  // of its header no longer than a header may take.
+  // of its header no longer than a header may take. A new connection has that long for both.
   void ReadNext() {
     if (server_->stopping_) return Close();
     parser_.emplace();
@@ -120,7 +121,8 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
     in_request_ = false;
     head_ = false;
     if (buffer_.size() > 0) return ReadHeader();
-    stream_.expires_after(Nanos(server_->limits_.idle_time));
+    stream_.expires_after(
+        Nanos(is_new_ ? server_->limits_.header_time : server_->limits_.idle_time));
     stream_.async_read_some(buffer_.prepare(4096),
                             [self = shared_from_this()](beast::error_code error, size_t count) {
                               if (error) return self->Close();
@@ -145,7 +147,7 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
  private:
   void ReadHeader() {
     in_request_ = true;
-    stream_.expires_after(Nanos(server_->limits_.header_time));
+    if (!std::exchange(is_new_, false)) stream_.expires_after(Nanos(server_->limits_.header_time));
     http::async_read_header(stream_, buffer_, *parser_,
                             [self = shared_from_this()](beast::error_code error, size_t) {
                               if (error) return self->Failed(error);
@@ -298,6 +300,7 @@ class HttpServer::Impl::Session : public std::enable_shared_from_this<Session> {
   http::response<http::string_body> response_;
   uint64_t body_reserved_ = 0;
   unsigned version_ = 0;
+  bool is_new_ = true;  // no byte has come yet
   bool in_request_ = false;
   bool keep_alive_ = true;
   bool close_after_ = false;

@@ -50,7 +50,7 @@ class HttpHandler {
 
 struct HttpLimits {
   uint32_t header_bytes = 16 << 10;
-  absl::Duration header_time = absl::Seconds(5);
+  absl::Duration header_time = absl::Seconds(5);  // of a first request: from the connect on
   absl::Duration body_time = absl::Seconds(30);
   absl::Duration idle_time = absl::Seconds(75);  // between requests of a kept connection
   absl::Duration write_time = absl::Seconds(30);

@@ -80,6 +80,11 @@ class Client {
     return part;
   }
   std::string ReadAll() { return ReadUntil("\x01 never \x01"); }
+  // True once the peer has closed and sent nothing; false where it has done neither for long.
+  bool AwaitClose() {
+    char byte;
+    return ::recv(socket_, &byte, 1, 0) == 0;
+  }
 
  private:
   int socket_;
@@ -154,6 +159,17 @@ TEST_CASE("what is not HTTP gets a JSON error") {
 TEST_CASE("a client that does not finish its header is dropped") {
   ServerWorld world({.header_time = absl::Milliseconds(50)});
   CHECK(world.Ask("GET / HTTP/1.1\r\nX: ").empty());
+}
+
+TEST_CASE("a client that sends nothing is dropped as soon as one that sends a part of its header") {
+  ServerWorld world({.header_time = absl::Seconds(1)});
+  Client kept(world.server->port());
+  kept.Send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+  kept.ReadUntil("GET /1 0");
+  CHECK(Client(world.server->port()).AwaitClose());
+  // One that has asked before may be silent for longer.
+  kept.Send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(Has(kept.ReadUntil("GET /2 0"), "200 OK"));
 }
 
 TEST_CASE("a client that does not finish its body is dropped") {
