@@ -147,7 +147,7 @@ const std::vector<Setting>& Settings() {
        Port(&Config::metrics_port)},
       {"raft-host", "RAFT_HOST", "IP",
        "with --peers: address on which peers are listened for [127.0.0.1]",
-       Text(&Config::raft_host)},
+       Address(&Config::raft_host)},
       {"raft-port", "RAFT_PORT", "PORT",
        "with --peers: port for peers [this node's own in --peers, else 7400]",
        Port(&Config::raft_port)},
@@ -244,7 +244,7 @@ absl::StatusOr<Config> Apply(const FoundSettings& found) {
     const auto own = config.peers.find(config.node_id);
     if (own == config.peers.end()) {
       if (config.raft_port == 0) config.raft_port = 7400;
-      config.peers.emplace(config.node_id, absl::StrCat(config.raft_host, ":", config.raft_port));
+      config.peers.emplace(config.node_id, HostAndPort(config.raft_host, config.raft_port));
     } else if (config.raft_port == 0) {
       uint32_t port = 0;
       const bool numeric = absl::SimpleAtoi(own->second.substr(own->second.rfind(':') + 1), &port);
@@ -255,6 +255,11 @@ absl::StatusOr<Config> Apply(const FoundSettings& found) {
 }
 
 }  // namespace
+
+std::string HostAndPort(const std::string& host, uint16_t port) {
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return is_ipv6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
+}
 
 absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv) {
   CLI::App app("scheduled: durable, replicated job scheduling over HTTP", "scheduled");

@@ -50,6 +50,9 @@ struct Invocation {
   bool confirmed = false;
 };
 
+// "127.0.0.1:8080", "[::1]:8080".
+std::string HostAndPort(const std::string& host, uint16_t port);
+
 // kInvalidArgument with one sentence that names the flag, variable or line that is wrong. What the
 // library checks of its options is left to it.
 absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv);

@@ -48,7 +48,7 @@ Options SchedulerOptions(const Config& config, LogSink log) {
   options.log = log;
   if (!config.peers.empty()) {
     options.transport = GrpcTransport(
-        {.listen_address = absl::StrCat(config.raft_host, ":", config.raft_port), .log = log});
+        {.listen_address = HostAndPort(config.raft_host, config.raft_port), .log = log});
   }
   return options;
 }
@@ -90,7 +90,7 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
   if (!http.ok()) return http.status();
   log(LogLevel::kInfo, "serving",
       std::vector<LogField>{{"node", config.node_id.value},
-                            {"http", absl::StrCat(config.http_host, ":", (*http)->port())},
+                            {"http", HostAndPort(config.http_host, (*http)->port())},
                             {"data", config.data_dir}});
 
   int signal = 0;

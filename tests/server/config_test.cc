@@ -81,6 +81,7 @@ TEST_CASE("a flag wins over the environment, and that over the file") {
 TEST_CASE("what is wrong is named with its source") {
   CHECK_THAT(Refusal({"--http-port", "70000"}), Contains("--http-port is \"70000\""));
   CHECK_THAT(Refusal({"--http-host", "nonsense"}), Contains("--http-host is \"nonsense\""));
+  CHECK_THAT(Refusal({"--raft-host", "nonsense"}), Contains("--raft-host is \"nonsense\""));
   CHECK_THAT(Refusal({"--peers", "n1"}), Contains("n1=host:port"));
   CHECK_THAT(Refusal({"--log-level", "loud"}), Contains("DEBUG, INFO, WARN or ERROR"));
   CHECK_THAT(Refusal({"--no-such-flag"}), Contains("--no-such-flag"));
@@ -111,6 +112,16 @@ TEST_CASE("the port for peers is the one that the peers are told") {
   const auto apart = Read({"--peers", peers.c_str(), "--node-id", "n3"});
   CHECK(apart->config.raft_port == 7400);
   CHECK(apart->config.peers.size() == 3);
+}
+
+TEST_CASE("an IPv6 address stands in brackets before its port") {
+  CHECK(HostAndPort("::1", 7400) == "[::1]:7400");
+  CHECK(HostAndPort("127.0.0.1", 7400) == "127.0.0.1:7400");
+  CHECK(HostAndPort("localhost", 7400) == "localhost:7400");
+  const auto read = Read({"--peers", "n1=[::1]:7001,n2=[::1]:7002", "--node-id", "n3",
+                          "--raft-host", "::1", "--raft-port", "7003"});
+  REQUIRE(read.ok());
+  CHECK(read->config.peers.at(NodeId("n3")) == "[::1]:7003");
 }
 
 TEST_CASE("a check of the settings shows what is given and where") {
