@@ -2,7 +2,8 @@
 //
 // SIGTERM and SIGINT drain: nothing more is claimed, what runs may end (bounded), leadership is
 // handed over, and the exit status is 0. A second signal exits at once. What keeps the server from
-// starting is one sentence on standard error and status 1.
+// starting is one sentence on standard error and status 1; so is what stops its node for good, a
+// full disk for one, so that whoever supervises the process sees it.
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -22,7 +23,7 @@
 namespace scheduled::server {
 namespace {
 
-// Signals are taken by sigwait on the main thread; every other thread inherits the mask.
+// Signals are taken by sigtimedwait on the main thread; every other thread inherits the mask.
 sigset_t BlockSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -63,6 +64,24 @@ absl::Status Check(const Config& config) {
   return Webhooks(config).status();
 }
 
+// Waits for a signal, or until the node has stopped for good. OK: it has not.
+absl::Status AwaitEnd(const Scheduler& scheduler, const Config& config, const sigset_t& signals,
+                      const LogSink& log) {
+  constexpr timespec kLook = {.tv_sec = 0, .tv_nsec = 250'000'000};
+  int signal = -1;
+  std::string failure;
+  while (signal < 0 && failure.empty()) {
+    signal = sigtimedwait(&signals, nullptr, &kLook);
+    failure = scheduler.cluster().failure;
+  }
+  if (!failure.empty()) {
+    return absl::UnavailableError(absl::StrCat("stopped, because the node cannot go on with ",
+                                               config.data_dir, ": ", failure));
+  }
+  log(LogLevel::kInfo, "draining", std::vector<LogField>{{"signal", absl::StrCat(signal)}});
+  return absl::OkStatus();
+}
+
 absl::Status Run(const Config& config, const sigset_t& signals) {
   const LogSink log = config.log_json ? JsonLogSink(stderr, config.log_level)
                                       : TextLogSink(stderr, config.log_level);
@@ -93,9 +112,7 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
                             {"http", HostAndPort(config.http_host, (*http)->port())},
                             {"data", config.data_dir}});
 
-  int signal = 0;
-  sigwait(&signals, &signal);
-  log(LogLevel::kInfo, "draining", std::vector<LogField>{{"signal", absl::StrCat(signal)}});
+  absl::Status ended = AwaitEnd(**scheduler, config, signals, log);
   std::signal(SIGTERM, ExitAtOnce);
   std::signal(SIGINT, ExitAtOnce);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
@@ -104,7 +121,7 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
   if (metrics) metrics->Stop(absl::ZeroDuration());
   api.Stop();
   scheduler->reset();  // drains and hands leadership over
-  return absl::OkStatus();
+  return ended;
 }
 
 }  // namespace

@@ -63,10 +63,12 @@ void Node::Close(absl::Duration patience) {
   const auto drained = [this] {
     return worker_->IsQuiet() && (leader_ == nullptr || leader_->dispatcher().IsDrained());
   };
-  if (!WaitFor(patience, drained)) {
+  // Of a node that has failed no end of a run is recorded any more: there is nothing to wait for.
+  const bool failed = !status().failure.empty();
+  if (!WaitFor(failed ? absl::ZeroDuration() : patience, drained)) {
     log_.Warn("handing back what still runs", {{"runs", worker_->running()}});
     RunOnDispatch([this] { worker_->HandBack(); });
-    WaitFor(kHandBackPatience, drained);
+    WaitFor(failed ? absl::ZeroDuration() : kHandBackPatience, drained);
   }
   worker_->DrainExecutors();
   if (!options_.alone() && raft_->HasLease()) {

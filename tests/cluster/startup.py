@@ -37,6 +37,7 @@ def wrong_flags(binary):
     refused(binary, ["--no-such-flag"], "--no-such-flag")
     refused(binary, ["--http-port", "http", "--metrics-port", "0"], "--http-port", "http")
     refused(binary, ["--peers", "n1"], "--peers", "n1=host:port")
+    refused(binary, ["--raft-host", "nowhere"], "--raft-host", "nowhere")
     refused(binary, ["--drain-timeout", "ten"], "--drain-timeout")
     refused(binary, ["--config", "/no/such/file"], "/no/such/file")
     refused(binary, ["--no-defaults", "--metrics-port", "0"], "HTTP_PORT",
@@ -90,14 +91,25 @@ def directories(binary, folder):
     foreign.mkdir()
     (foreign / "something").write_text("else")
     refused(binary, ["--data-dir", str(foreign)], str(foreign))
-    damage(binary, node)
+    lost_log(binary, node)
     node.start()
     check(node.call("GET", f"/jobs/{job['id']}")[0] == 200, "the acknowledged job is gone")
     cluster.close()
 
 
-def damage(binary, node):
-    """A table file that was changed, and one that is missing, are noticed at the start or reading."""
+def ended(node, *words):
+    """Waits until the node has ended by itself, with one sentence at the end that has all words."""
+    harness.wait_until(lambda: not node.running(), "the server ends by itself")
+    lines = node.log().strip().splitlines()
+    check(node.process.returncode == 1, f"exit status {node.process.returncode}: {lines[-3:]}")
+    check(lines[-1].startswith("scheduled: "), f"no sentence at the end, but {lines[-1]!r}")
+    for word in words:
+        check(word in lines[-1], f"{word!r} is not in {lines[-1]!r}")
+    return lines[-1]
+
+
+def lost_log(binary, node):
+    """A missing write-ahead log is noticed at the start."""
     wals = sorted((node.data / "raft").glob("*.log"))
     check(bool(wals), "there is no write-ahead log to take away")
     kept = [(wal, wal.read_bytes()) for wal in wals]
@@ -123,7 +135,8 @@ def read_only(binary, folder):
 
 
 def full_disk(binary, folder):
-    """On a file system that fills up: creates are refused, the node says so, nothing is lost."""
+    """On a file system that fills up: a create is refused and the server ends, without waiting for
+    what still runs, nor does it start there again; nothing that was acknowledged is lost."""
     target = pathlib.Path(folder) / "full"
     target.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(target)],
@@ -131,11 +144,15 @@ def full_disk(binary, folder):
     if not mounted:
         print("full disk: not shown, mounting is not permitted here")
         return
+    receiver = harness.Receiver()
     try:
-        node = harness.Node(binary, target)
+        node = harness.Node(binary, target, extra=["--drain-timeout", "24h"])
         node.log_path = pathlib.Path(folder) / "full.log"
         node.start()
-        acknowledged = []
+        receiver.hold("held")
+        node.create(id="held", delay="0s", webhook_url=receiver.url, timeout="1h")
+        receiver.wait_for("held")
+        acknowledged = ["held"]
         for number in range(2000):
             status, answer = node.call("POST", "/jobs", {
                 "id": f"job-{number}", "delay": "1h", "payload": {"x": "y" * 60000}}, quiet=True)
@@ -146,10 +163,8 @@ def full_disk(binary, folder):
         else:
             raise harness.Failure("24 MiB took 2,000 jobs of 60 kB")
         check(len(acknowledged) > 10, f"only {len(acknowledged)} jobs fitted")
-        if node.running():
-            health = node.call("GET", "/health", quiet=True)
-            check(health[0] in (0, 503), f"/health says {health}")
-            node.kill()
+        ended(node, str(node.data), "the disk is full")
+        refused(binary, ["--data-dir", str(node.data)], str(node.data), "the disk is full")
         subprocess.run(["mount", "-o", "remount,size=200m", str(target)], check=True)
         node.start()
         for name in acknowledged:
@@ -157,6 +172,7 @@ def full_disk(binary, folder):
         node.kill()
         print(f"full disk after {len(acknowledged)} jobs: none lost")
     finally:
+        receiver.close()
         subprocess.run(["umount", "-l", str(target)], check=True)
 
 
