@@ -314,6 +314,12 @@ void Node::OnFailedRead(std::string_view what, const absl::Status& why) {
   if (!stopped_) raft_->Fail(absl::Status(why.code(), text));
 }
 
+void Node::AfterRead(const absl::Status& read) {
+  // These two speak of what was asked for, not of the tables.
+  if (read.ok() || absl::IsNotFound(read) || absl::IsInvalidArgument(read)) return;
+  OnFailedRead("what was asked for", read);
+}
+
 void Node::OnRoleChange(const RoleChange& change) {
   const bool leads = change.role == Role::kLeader;
   if (leads && change.term != leading_) statistics_.Elected();

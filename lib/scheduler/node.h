@@ -79,6 +79,9 @@ class Node : private jobs::DispatchObserver {
     ++begun_;
     completions_->Post(std::move(completion));
   }
+  // What came of a caller's own read. Tables that cannot be read stop the node, whoever was the
+  // first to find out. Any thread.
+  void AfterRead(const absl::Status& read);
   // Null until this node knows its cluster's id.
   const jobs::Queries* queries() const { return queries_ready_.load(std::memory_order_acquire); }
   ClusterStatus status() const;

@@ -149,7 +149,9 @@ class Scheduler::Impl {
     }
     const jobs::Queries* queries = node_->queries();
     if (queries == nullptr) return NotYet();
-    return read(*queries);
+    absl::StatusOr<T> outcome = read(*queries);
+    node_->AfterRead(outcome.status());
+    return outcome;
   }
 
   absl::StatusOr<JobInfo> Get(const JobId& id, Consistency consistency) {
@@ -162,7 +164,10 @@ class Scheduler::Impl {
       node_->OnReadLane([this, id, done = std::move(done)]() mutable {
         const jobs::Queries* queries = node_->queries();
         absl::StatusOr<JobInfo> info = NotYet();
-        if (queries != nullptr) info = queries->Get(id.value);
+        if (queries != nullptr) {
+          info = queries->Get(id.value);
+          node_->AfterRead(info.status());
+        }
         node_->OnCompletionsLane([info = std::move(info), done = std::move(done)]() mutable {
           std::move(done)(std::move(info));
         });
@@ -198,6 +203,21 @@ class Scheduler::Impl {
     node_->OnCompletionsLane([why = std::move(why), done = std::move(done)]() mutable {
       std::move(done)(std::move(why));
     });
+  }
+
+  // Those jobs of a create that came before it, as they stand now.
+  absl::Status ReadExisting(const pb::Answer& answer, std::vector<JobInfo>* infos) {
+    absl::Status read = scheduled::ReadExisting(*node_->queries(), answer, infos);
+    node_->AfterRead(read);
+    return read;
+  }
+
+  Counts ReadCounts() {
+    const jobs::Queries* queries = node_->queries();
+    if (queries == nullptr) return Counts();
+    const absl::StatusOr<Counts> counts = queries->Counts();
+    node_->AfterRead(counts.status());
+    return counts.value_or(Counts());
   }
 
   std::string NewId() { return node_->NewId().ToString(); }
@@ -322,7 +342,7 @@ absl::StatusOr<std::vector<JobInfo>> Scheduler::ScheduleBatch(std::vector<Job> j
   std::vector<JobInfo> infos = ToInfos(std::move(jobs), *result);
   if (!AnyExisted(*result)) return infos;
   absl::Status read = impl_->Barrier();
-  if (read.ok()) read = ReadExisting(*impl_->node().queries(), *result, &infos);
+  if (read.ok()) read = impl_->ReadExisting(*result, &infos);
   if (!read.ok()) return AfterWrite(read);
   return infos;
 }
@@ -336,21 +356,23 @@ void Scheduler::ScheduleBatch(std::vector<Job> jobs,
     if (!result.ok()) return std::move(done)(result.status());
     std::vector<JobInfo> infos = ToInfos(std::move(jobs), *result);
     if (!AnyExisted(*result)) return std::move(done)(std::move(infos));
-    Node& node = impl_->node();
-    node.Barrier(ReplyTo::kHost, [&node, infos = std::move(infos), answer = *std::move(result),
-                                  done = std::move(done)](absl::Status reached) mutable {
-      if (!reached.ok()) return std::move(done)(AfterWrite(reached));
-      node.OnReadLane([&node, infos = std::move(infos), answer = std::move(answer),
-                       done = std::move(done)]() mutable {
-        absl::StatusOr<std::vector<JobInfo>> outcome = std::move(infos);
-        if (absl::Status read = ReadExisting(*node.queries(), answer, &*outcome); !read.ok()) {
-          outcome = AfterWrite(read);
-        }
-        node.OnCompletionsLane([outcome = std::move(outcome), done = std::move(done)]() mutable {
-          std::move(done)(std::move(outcome));
+    Impl* const impl = impl_.get();
+    impl->node().Barrier(
+        ReplyTo::kHost, [impl, infos = std::move(infos), answer = *std::move(result),
+                         done = std::move(done)](absl::Status reached) mutable {
+          if (!reached.ok()) return std::move(done)(AfterWrite(reached));
+          impl->node().OnReadLane([impl, infos = std::move(infos), answer = std::move(answer),
+                                   done = std::move(done)]() mutable {
+            absl::StatusOr<std::vector<JobInfo>> outcome = std::move(infos);
+            if (absl::Status read = impl->ReadExisting(answer, &*outcome); !read.ok()) {
+              outcome = AfterWrite(read);
+            }
+            impl->node().OnCompletionsLane(
+                [outcome = std::move(outcome), done = std::move(done)]() mutable {
+                  std::move(done)(std::move(outcome));
+                });
+          });
         });
-      });
-    });
   });
 }
 
@@ -445,10 +467,7 @@ void Scheduler::Retry(const JobId& id, Completion<absl::StatusOr<JobInfo>> done)
   impl_->Change(MakeVerb(JobVerb::kRedrive, id), id, std::move(done));
 }
 
-Counts Scheduler::counts() const {
-  const jobs::Queries* queries = impl_->node().queries();
-  return queries == nullptr ? Counts() : queries->Counts().value_or(Counts());
-}
+Counts Scheduler::counts() const { return impl_->ReadCounts(); }
 
 ClusterStatus Scheduler::cluster() const { return impl_->node().status(); }
 

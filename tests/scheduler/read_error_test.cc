@@ -60,5 +60,20 @@ TEST_CASE("a replace that cannot read its job stops the node, and says that noth
   CHECK(HasStopped(world.node(1)));
 }
 
+TEST_CASE("a caller that finds the tables unreadable stops the node, one that finds nothing not") {
+  World world;
+  Node& node = world.node(1).node();
+  REQUIRE(world.Schedule(Work("a", absl::Hours(1))).ok());
+  node.AfterRead(node.queries()->Get("a").status());
+  node.AfterRead(node.queries()->Get("nobody").status());
+  node.AfterRead(node.queries()->List({}, {.value = "of another list"}).status());
+  world.Run(absl::Seconds(1));
+  CHECK_FALSE(HasStopped(world.node(1)));
+  CHECK(world.StatusOf("a") == JobStatus::kPending);
+  world.tables(1)->FailReads([](std::string_view key) { return key == jobs::EncodeJobKey("a"); });
+  node.AfterRead(node.queries()->Get("a").status());
+  CHECK(HasStopped(world.node(1)));
+}
+
 }  // namespace
 }  // namespace scheduled::test
