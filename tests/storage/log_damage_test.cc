@@ -169,6 +169,81 @@ TEST_CASE("a missing table file of the log is an error") {
   REQUIRE_FALSE(log.Reopen().ok());
 }
 
+TEST_CASE("a damaged manifest of the log is an error that names the directory") {
+  WrittenLog log;
+  log.Close();
+  const std::string current = *ReadWholeFile(log.env.get(), "/data/raft/CURRENT");
+  const std::string manifest = "/data/raft/" + current.substr(0, current.size() - 1);
+  const size_t size = log.disk.SizeOf(manifest);
+  for (size_t quarter = 0; quarter <= 2; ++quarter) {
+    INFO("at " << quarter << " quarters");
+    const size_t offset = std::max<size_t>(size * quarter / 4, 10);
+    log.disk.FlipBit(manifest, offset);
+    const absl::Status status = log.Reopen().status();
+    REQUIRE(absl::IsDataLoss(status));
+    REQUIRE_THAT(std::string(status.message()), Catch::Contains("/data/raft"));
+    log.disk.FlipBit(manifest, offset);
+  }
+  REQUIRE(log.Reopen().ok());
+}
+
+// A log whose table files cannot be written, until it stops: what is acknowledged stands in
+// write-ahead logs, of which all but the last are closed.
+struct LogWithClosedWal : WrittenLog {
+  LogWithClosedWal() : WrittenLog(Buffers::kSmall) {
+    disk.FailAppends(".sst");
+    absl::Status status;
+    for (; status.ok(); ++next) {
+      const LogWrite write = Append({Entry(next, 1, std::string(10'000, 'x'))});
+      status = store->Write({&write, 1});
+    }
+    disk.FailAppends(std::nullopt);
+    Close();
+    const std::vector<std::string> wals = disk.FilesEndingWith("/data/raft", ".log");
+    REQUIRE(wals.size() >= 2);
+    closed = wals.front();
+  }
+  // The message of the refusal.
+  std::string Refusal() {
+    const absl::Status status = Reopen().status();
+    INFO(status.ToString());
+    REQUIRE(absl::IsDataLoss(status));
+    return std::string(status.message());
+  }
+
+  uint64_t next = 51;
+  std::string closed;
+};
+
+TEST_CASE("a damaged write-ahead log that is closed is an error that names the directory") {
+  LogWithClosedWal log;
+  const size_t size = log.disk.SizeOf(log.closed);
+  SECTION("a flipped bit, anywhere") {
+    for (size_t tenth = 1; tenth <= 9; ++tenth) {
+      INFO("at " << tenth << " tenths");
+      log.disk.FlipBit(log.closed, size * tenth / 10);
+      CHECK_THAT(log.Refusal(), Catch::Contains("/data/raft"));
+      log.disk.FlipBit(log.closed, size * tenth / 10);
+    }
+    const absl::StatusOr<LogContents> contents = log.Reopen();
+    REQUIRE(contents.ok());
+    CHECK(contents->state.last >= LogIndex(log.next - 2));
+  }
+  SECTION("its end is cut off") {
+    log.disk.CutFile(log.closed, size - 3);
+    CHECK_THAT(log.Refusal(), Catch::Contains("/data/raft"));
+  }
+  SECTION("whole batches are cut off its end") {
+    const std::string half = ReadWholeFile(log.env.get(), log.closed)->substr(0, size / 2);
+    log.disk.CutFile(log.closed, FindLogTail(half).whole_bytes);
+    CHECK_THAT(log.Refusal(), Catch::Contains("/data/raft"));
+  }
+  SECTION("it is missing") {
+    log.DeleteFile(log.closed);
+    CHECK_THAT(log.Refusal(), Catch::Contains("/data/raft"));
+  }
+}
+
 TEST_CASE("a damaged or missing mark is an error") {
   WrittenLog log;
   log.Close();
