@@ -39,5 +39,29 @@ TEST_CASE("a node answers a leader that its own log does not know yet") {
   }));
 }
 
+TEST_CASE("an address that is given counts more than the one in the log") {
+  const std::vector<std::string> names = {"a", "b", "c"};
+  VirtualWorld world;
+  const auto add_learner = [&world, &names](const std::string& name) {
+    Node* leader = world.WaitForLeader(names);
+    REQUIRE(leader != nullptr);
+    REQUIRE(
+        world.Wait(leader->ChangeMembers({{MemberChangeKind::kAddLearner, NodeId(name), name, {}}}))
+            .ok());
+    CHECK(world.Until([&] { return world.AddressAt("a", name) == name; }));
+  };
+  world.StartAll(names);
+  add_learner("d");  // from now on what is given need not name all members
+  CHECK(world.AddressAt("a", "b") == "b");
+  world.Crash("a");
+  world.moved["b"] = "b-elsewhere";
+  REQUIRE(world.Start("a", {"a", "b"}).open_status().ok());
+  CHECK(world.Until([&] { return world.AddressAt("a", "c") == "c"; }));
+  CHECK(world.AddressAt("a", "b") == "b-elsewhere");
+  // So it stays when the members change.
+  add_learner("e");
+  CHECK(world.AddressAt("a", "b") == "b-elsewhere");
+}
+
 }  // namespace
 }  // namespace scheduled::testing

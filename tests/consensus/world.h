@@ -308,6 +308,7 @@ class World {
   bool extra_lanes = false;  // flush and files
   bool networked = false;    // a group of one, too
   bool snapshots = true;
+  std::map<std::string, std::string> moved;  // addresses that are given instead of the names
 
   virtual void Cut(const std::string& a, const std::string& b, bool cut) = 0;
 
@@ -367,6 +368,7 @@ class VirtualNetwork {
   };
   std::map<NodeId, Endpoint> endpoints;
   std::set<std::pair<NodeId, NodeId>> cut;
+  std::map<NodeId, std::map<NodeId, std::string>> peers;  // as each node's transport was told last
 };
 
 class VirtualTransport : public Transport {
@@ -376,6 +378,7 @@ class VirtualTransport : public Transport {
   ~VirtualTransport() override { Stop(); }
   absl::Status Start(PeerIdentity self, Receiver receiver) override {
     id_ = self.node;
+    network_.peers[id_] = peers_;
     network_.endpoints[id_] = {lane_.get(), &clock_, std::move(receiver)};
     return absl::OkStatus();
   }
@@ -383,7 +386,10 @@ class VirtualTransport : public Transport {
     lane_->Stop();
     network_.endpoints.erase(id_);
   }
-  void SetPeers(const std::map<NodeId, std::string>&) override {}
+  void SetPeers(const std::map<NodeId, std::string>& peers) override {
+    peers_ = peers;
+    if (!id_.empty()) network_.peers[id_] = peers;
+  }
   void SetClusterId(std::string) override {}
   void Send(const NodeId& to, FrameClass frame_class, std::string frame) override {
     auto endpoint = network_.endpoints.find(to);
@@ -401,6 +407,7 @@ class VirtualTransport : public Transport {
   VirtualNetwork& network_;
   const Clock& clock_;
   NodeId id_;
+  std::map<NodeId, std::string> peers_;
   std::unique_ptr<Lane> lane_;
 };
 
@@ -430,6 +437,10 @@ class VirtualWorld : public World {
     network_.endpoints.at(NodeId(to)).receiver(NodeId(from), frame_class, std::move(frame));
   }
   VirtualLoop& loop() { return loop_; }
+  // Where this node's transport was last told to reach `peer`; empty: it does not know it.
+  std::string AddressAt(const std::string& node, const std::string& peer) {
+    return network_.peers[NodeId(node)][NodeId(peer)];
+  }
 
  protected:
   Runtime& RuntimeOf(const std::string& name) override {
@@ -452,7 +463,7 @@ inline Node& World::Start(const std::string& name, const std::vector<std::string
   parts.options = options;
   parts.options.node_id = NodeId(name);
   for (const std::string& each : names) {
-    parts.options.peers[NodeId(each)] = each;
+    parts.options.peers[NodeId(each)] = moved.contains(each) ? moved[each] : each;
     parts.disk_id = raft::DiskId(std::hash<std::string>()(name) + disk_generation_[name]);
   }
   parts.runtime = &RuntimeOf(name);
