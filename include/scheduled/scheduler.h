@@ -44,6 +44,10 @@
 
 namespace scheduled {
 
+// Threads: over the system's clock a Scheduler has seven of its own, which sleep while there is
+// nothing to do, and RocksDB three that all Schedulers of the process share; under a ManualClock
+// there are none. What is handed in brings its own: a WebhookExecutor one, a CallbackExecutor its
+// pool, a GrpcTransport one, and gRPC itself about a dozen for the whole process.
 struct Options {
   // --- What it does ---------------------------------------------------------------------------
 
