@@ -145,6 +145,66 @@ TEST_CASE("a replace with another schedule moves the run") {
   }
 }
 
+TEST_CASE("a replace that keeps the schedule lets what runs go on, and its end is the job's") {
+  Stage stage("running");
+  World& world = stage.world;
+  REQUIRE(world.Replace(Work("a", absl::Seconds(10)).Payload("new")).ok());
+  CHECK_FALSE(world.seen()[0].run->cancelled());
+  CHECK(world.StatusOf("a") == JobStatus::kInProgress);
+  SECTION("it completes") {
+    world.kept().at("a")(absl::OkStatus());
+    world.Run(absl::Minutes(1));
+    CHECK(world.seen().size() == 1);
+    CHECK(world.StatusOf("a") == JobStatus::kCompleted);
+  }
+  SECTION("it fails, and the next attempt has the new definition") {
+    world.OnWork(nullptr);
+    world.kept().at("a")(Fails());
+    world.Run(absl::Minutes(1));
+    REQUIRE(world.seen().size() == 2);
+    CHECK(world.seen()[1].run->run_id == world.seen()[0].run->run_id);
+    CHECK(world.seen()[1].run->attempt == 2);
+    CHECK(world.seen()[1].run->payload() == "new");
+    CHECK(world.StatusOf("a") == JobStatus::kCompleted);
+  }
+}
+
+TEST_CASE("a replace with another schedule lets what runs end, which decides nothing then") {
+  const bool completes = GENERATE(true, false);
+  Stage stage("running");
+  World& world = stage.world;
+  const absl::Time due = world.now() + absl::Seconds(100);
+  REQUIRE(world.Replace(Job::At(due).Id("a").Executor("work")).ok());
+  world.OnWork(nullptr);
+  world.kept().at("a")(completes ? RunResult() : Fails());
+  world.Run(absl::Seconds(90));
+  // Recorded, neither the end of the job nor tried again.
+  CHECK(world.seen().size() == 1);
+  CHECK(world.StatusOf("a") == JobStatus::kPending);
+  REQUIRE(world.Attempts("a").size() == 1);
+  CHECK(world.Attempts("a")[0].status == (completes ? JobStatus::kCompleted : JobStatus::kFailed));
+  world.Run(absl::Seconds(20));
+  REQUIRE(world.seen().size() == 2);
+  CHECK(world.seen()[1].started == due);
+  CHECK(world.seen()[1].run->attempt == 1);
+  CHECK(world.seen()[1].run->run_id != world.seen()[0].run->run_id);
+  CHECK(world.StatusOf("a") == JobStatus::kCompleted);
+}
+
+TEST_CASE("a replace that keeps the schedule of a job between two attempts keeps the retry") {
+  Stage stage("between attempts");
+  World& world = stage.world;
+  REQUIRE(world.Replace(Work("a", absl::Seconds(10)).Payload("new")).ok());
+  world.Run(absl::Minutes(1));
+  REQUIRE(world.seen().size() == 2);
+  const SeenRun& retried = world.seen()[1];
+  CHECK(retried.started - world.seen()[0].started == absl::Seconds(5));
+  CHECK(retried.run->run_id == world.seen()[0].run->run_id);
+  CHECK(retried.run->attempt == 2);
+  CHECK(retried.run->payload() == "new");
+  CHECK(world.StatusOf("a") == JobStatus::kCompleted);
+}
+
 TEST_CASE("a trigger makes a pending job run now") {
   for (const char* where : {"pending", "between attempts"}) {
     DYNAMIC_SECTION(where) {
