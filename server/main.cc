@@ -4,6 +4,7 @@
 // handed over, and the exit status is 0. A second signal exits at once. What keeps the server from
 // starting is one sentence on standard error and status 1; so is what stops its node for good, a
 // full disk for one, so that whoever supervises the process sees it.
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "config.h"
 #include "http/api.h"
 #include "http/http_server.h"
+#include "log_repeats.h"
 #include "lost_quorum.h"
 #include "metrics/metrics.h"
 #include "scheduled/grpc_transport.h"
@@ -35,6 +37,11 @@ sigset_t BlockSignals() {
 }
 
 void ExitAtOnce(int) { _exit(1); }
+
+MonoTime MonoNow() {
+  const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
+  return MonoTime{std::chrono::nanoseconds(since_boot).count()};
+}
 
 Options SchedulerOptions(const Config& config, LogSink log) {
   Options options;
@@ -66,25 +73,29 @@ absl::Status Check(const Config& config) {
 
 // Waits for a signal, or until the node has stopped for good. OK: it has not.
 absl::Status AwaitEnd(const Scheduler& scheduler, const Config& config, const sigset_t& signals,
-                      const LogSink& log) {
+                      LogRepeats& repeats) {
   constexpr timespec kLook = {.tv_sec = 0, .tv_nsec = 250'000'000};
   int signal = -1;
   std::string failure;
   while (signal < 0 && failure.empty()) {
     signal = sigtimedwait(&signals, nullptr, &kLook);
     failure = scheduler.cluster().failure;
+    repeats.Tell();
   }
   if (!failure.empty()) {
     return absl::UnavailableError(absl::StrCat("stopped, because the node cannot go on with ",
                                                config.data_dir, ": ", failure));
   }
-  log(LogLevel::kInfo, "draining", std::vector<LogField>{{"signal", absl::StrCat(signal)}});
+  repeats.Sink()(LogLevel::kInfo, "draining",
+                 std::vector<LogField>{{"signal", absl::StrCat(signal)}});
   return absl::OkStatus();
 }
 
 absl::Status Run(const Config& config, const sigset_t& signals) {
-  const LogSink log = config.log_json ? JsonLogSink(stderr, config.log_level)
-                                      : TextLogSink(stderr, config.log_level);
+  LogRepeats repeats({.sink = config.log_json ? JsonLogSink(stderr, config.log_level)
+                                              : TextLogSink(stderr, config.log_level),
+                      .now = MonoNow});
+  const LogSink log = repeats.Sink();
   absl::StatusOr<std::unique_ptr<Executor>> webhooks = Webhooks(config);
   if (!webhooks.ok()) return webhooks.status();
   absl::StatusOr<std::unique_ptr<Scheduler>> scheduler =
@@ -112,7 +123,7 @@ absl::Status Run(const Config& config, const sigset_t& signals) {
                             {"http", HostAndPort(config.http_host, (*http)->port())},
                             {"data", config.data_dir}});
 
-  absl::Status ended = AwaitEnd(**scheduler, config, signals, log);
+  absl::Status ended = AwaitEnd(**scheduler, config, signals, repeats);
   std::signal(SIGTERM, ExitAtOnce);
   std::signal(SIGINT, ExitAtOnce);
   pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
