@@ -1,7 +1,5 @@
 // Changes of the clock: sentences for each rule, and tables made by another implementation.
-#include <fstream>
-#include <sstream>
-
+#include "cron/dst_table.h"
 #include "cron_test_util.h"
 
 namespace scheduled::cron {
@@ -70,40 +68,15 @@ TEST_CASE("a day that is skipped whole runs once at the start of the next") {
         Texts{"2011-12-31T09:00:00+14:00"});
 }
 
-struct Row {
-  std::string zone, expression, policy;
-  absl::Time begin;
-  std::vector<absl::Time> due;
-};
-
-std::vector<Row> ReadTable() {
-  std::ifstream file(SCHEDULED_TEST_DATA "/dst_tables.txt");
-  std::vector<Row> rows;
-  for (std::string line; std::getline(file, line);) {
-    if (line.front() == '#') continue;
-    std::istringstream fields(line);
-    Row row;
-    std::string begin;
-    std::getline(fields, row.zone, '|');
-    std::getline(fields, row.expression, '|');
-    std::getline(fields, row.policy, '|');
-    std::getline(fields, begin, '|');
-    row.begin = At(begin);
-    for (int minutes; fields >> minutes;) row.due.push_back(row.begin + absl::Minutes(minutes));
-    rows.push_back(row);
-  }
-  return rows;
-}
-
 TEST_CASE("occurrences around changes of the clock are those of another implementation") {
-  const std::vector<Row> rows = ReadTable();
+  const std::vector<DstRow> rows = ReadDstTable(SCHEDULED_TEST_DATA);
   REQUIRE(rows.size() > 600);
-  for (const Row& row : rows) {
+  for (const DstRow& row : rows) {
     const Dst dst = row.policy == "vixie" ? Dst::kVixie : Dst::kSkip;
     const CronSchedule schedule = Cron(row.expression, row.zone, dst);
     std::vector<absl::Time> due;
     std::optional<absl::Time> next = row.begin;
-    while ((next = schedule.Next(*next)).has_value() && *next <= row.begin + absl::Hours(48)) {
+    while ((next = schedule.Next(*next)).has_value() && *next <= row.end()) {
       due.push_back(*next);
     }
     INFO(row.zone << " " << row.expression << " " << row.policy << " from " << row.begin);
