@@ -50,14 +50,20 @@ struct RecoverOptions {
 };
 Report Recover(const Common& common, const RecoverOptions& options);
 
-struct FailoverOptions {
+struct StartOptions {
   std::string server;  // the server binary; empty: beside this program
+  int rounds = 20;
+};
+Report Start(const Common& common, const StartOptions& options);
+
+struct FailoverOptions {
+  std::string server;  // as StartOptions
   int rounds = 10;
 };
 Report Failover(const Common& common, const FailoverOptions& options);
 
 struct CatchUpOptions {
-  std::string server;         // as FailoverOptions
+  std::string server;         // as StartOptions
   uint64_t jobs = 2'000'000;  // written while one is away
   int callers = 4;            // each has one batch of 500 in flight
   uint64_t compact_log_bytes = uint64_t{64} << 20;

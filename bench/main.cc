@@ -28,6 +28,15 @@ void PrintReference(const Common& common) {
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) std::exit(1);
 }
 
+void AddStart(CLI::App& app, const Common& common, StartOptions* options,
+              std::function<Report()>* run) {
+  CLI::App* sub = app.add_subcommand("start", "the server as a single node, from exec to ready");
+  sub->add_option("--server", options->server, "the server binary [beside this program]");
+  sub->add_option("--rounds", options->rounds, "how often")->capture_default_str();
+  sub->callback(
+      [&common, options, run] { *run = [&common, options] { return Start(common, *options); }; });
+}
+
 void AddCatchUp(CLI::App& app, const Common& common, CatchUpOptions* options,
                 std::function<Report()>* run) {
   CLI::App* sub =
@@ -106,6 +115,8 @@ int main(int argc, char** argv) {
   sub->add_option("--rounds", failover.rounds, "leaders to kill")->capture_default_str();
   sub->callback([&] { run = [&] { return Failover(common, failover); }; });
 
+  StartOptions start;
+  AddStart(app, common, &start, &run);
   CatchUpOptions catch_up;
   AddCatchUp(app, common, &catch_up, &run);
 

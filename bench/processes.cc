@@ -28,17 +28,32 @@ using tcp = asio::ip::tcp;
 
 tcp::endpoint Loopback(uint16_t port) { return {asio::ip::make_address("127.0.0.1"), port}; }
 
+}  // namespace
+
 uint16_t FreePort() {
   asio::io_context context;
   tcp::acceptor acceptor(context, Loopback(0));
   return acceptor.local_endpoint().port();
 }
 
-std::string BesideThisProgram() {
+std::string ServerBinary(std::string given) {
+  if (!given.empty()) return given;
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "scheduled").string();
 }
 
-}  // namespace
+pid_t Launch(const std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a bench that gives up leaves nothing running
+    if (std::freopen("/dev/null", "w", stdout) == nullptr) _exit(127);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  return pid;
+}
 
 std::optional<std::string> Ask(uint16_t port, http::verb verb, const std::string& target,
                                const std::string& body, absl::Duration limit) {
@@ -72,9 +87,7 @@ uint64_t NumberIn(const std::string& json, const std::string& name) {
 }
 
 Group::Group(std::string server, std::string dir, std::vector<std::string> extra)
-    : server_(server.empty() ? BesideThisProgram() : std::move(server)),
-      dir_(std::move(dir)),
-      extra_(std::move(extra)) {
+    : server_(ServerBinary(std::move(server))), dir_(std::move(dir)), extra_(std::move(extra)) {
   for (int i = 0; i < 3; ++i) {
     nodes_.push_back({.http = FreePort(), .raft = FreePort()});
     peers_ += fmt::format("{}n{}=127.0.0.1:{}", i ? "," : "", i + 1, nodes_.back().raft);
@@ -106,15 +119,7 @@ void Group::Start(int i) {
                                         "--log-level",
                                         "ERROR"};
   arguments.insert(arguments.end(), extra_.begin(), extra_.end());
-  std::vector<char*> argv;
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-  argv.push_back(nullptr);
-  node.pid = fork();
-  if (node.pid == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a bench that gives up leaves nothing running
-    execv(server_.c_str(), argv.data());
-    _exit(127);
-  }
+  node.pid = Launch(arguments);
 }
 
 void Group::Kill(int i) {

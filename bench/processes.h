@@ -1,5 +1,5 @@
-// Three server processes on this machine that know each other, and requests to them: what the
-// benches of a group have in common.
+// Server processes on this machine, three that know each other above all, and requests to them:
+// what the benches of the real binary have in common.
 #ifndef SCHEDULED_BENCH_PROCESSES_H_
 #define SCHEDULED_BENCH_PROCESSES_H_
 
@@ -14,6 +14,14 @@
 #include "absl/time/time.h"
 
 namespace scheduled::bench {
+
+uint16_t FreePort();  // of loopback
+
+// `given`, or if that is empty the server beside this program.
+std::string ServerBinary(std::string given);
+
+// Runs the binary arguments[0], which dies with this process. Its standard output is dropped.
+pid_t Launch(const std::vector<std::string>& arguments);
 
 // One request on a connection of its own; none if it was not answered with 200 in time.
 std::optional<std::string> Ask(uint16_t port, boost::beast::http::verb verb,
