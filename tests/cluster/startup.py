@@ -75,7 +75,13 @@ def port_in_use(binary, folder):
 
 def directories(binary, folder):
     cluster = harness.Cluster(binary, size=1)
-    node = cluster.nodes[0]
+    try:
+        directory_of(binary, folder, cluster.nodes[0])
+    finally:
+        cluster.close()
+
+
+def directory_of(binary, folder, node):
     node.start()
     job = node.create(delay="1h")
     refused(binary, ["--data-dir", str(node.data)], str(node.data))  # locked by the running one
@@ -97,7 +103,6 @@ def directories(binary, folder):
     node.start()
     check(node.call("GET", f"/jobs/{job['id']}")[0] == 200, "the acknowledged job is gone")
     damaged_table(node, job["id"])
-    cluster.close()
 
 
 def ended(node, *words):
@@ -176,8 +181,8 @@ def full_disk(binary, folder):
         print("full disk: not shown, mounting is not permitted here")
         return
     receiver = harness.Receiver()
+    node = harness.Node(binary, target, extra=["--drain-timeout", "24h"])
     try:
-        node = harness.Node(binary, target, extra=["--drain-timeout", "24h"])
         node.log_path = pathlib.Path(folder) / "full.log"
         node.start()
         receiver.hold("held")
@@ -203,6 +208,8 @@ def full_disk(binary, folder):
         node.kill()
         print(f"full disk after {len(acknowledged)} jobs: none lost")
     finally:
+        if node.running():
+            node.kill()
         receiver.close()
         subprocess.run(["umount", "-l", str(target)], check=True)
 
