@@ -101,6 +101,10 @@ struct ProposeOptions {
   // In an entry of its own, which is the only one in its call of Apply: for a command that needs to
   // see all that was applied before it as committed, and nothing of what comes after.
   bool alone = false;
+  // Only by a leader of this very term; else kUnavailable. For who decides by what it knew when the
+  // term began, and may have been slow since: between two terms of one leader another may have led.
+  // 0: of any term.
+  Term term;
 };
 
 enum class MemberChangeKind : uint8_t {
@@ -174,6 +178,8 @@ class RaftNode {
   // True while this node is the leader and its lease says that no other can be: exact at the time
   // of the call, for whoever acts at once. Thread-safe, cheap.
   bool HasLease() const;
+  // And it leads this very term.
+  bool HasLease(Term term) const;
   // Called on the completions lane, in order; must not block. Set before anything else is called.
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
 

@@ -278,6 +278,11 @@ void Host::ChangeMembers(std::vector<MemberChange> changes, Completion<absl::Sta
 
 bool Host::HasLease() const { return !failed_ && clock_.MonoNow().nanos < lease_until_.load(); }
 
+// Terms only grow: if it is the same before and after, what lies between is of this term.
+bool Host::HasLease(Term term) const {
+  return lease_term_.load() == term.value && HasLease() && lease_term_.load() == term.value;
+}
+
 void Host::OnRoleChange(std::function<void(const RoleChange&)> observer) {
   parts_.completions->Post([roles = role_observer_, observer = std::move(observer)]() mutable {
     roles->call = std::move(observer);

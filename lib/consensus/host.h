@@ -57,6 +57,7 @@ class Host {
   void Fail(const absl::Status& why);
   ClusterStatus status() const;
   bool HasLease() const;
+  bool HasLease(Term term) const;
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
   void OnApplicationFrame(std::function<void(const NodeId&, std::string)> handler);
   void SendApplicationFrame(const NodeId& to, std::string frame);
@@ -205,6 +206,7 @@ class Host {
   std::atomic<bool> woken_{false};
   std::atomic<bool> failed_{false};
   std::atomic<int64_t> lease_until_{INT64_MIN};  // of MonoTime; never in the future once failed_
+  std::atomic<uint64_t> lease_term_{0};          // set before the first lease of its term
   std::atomic<size_t> unapplied_bytes_{0};       // of commands that callers wait for
   ProposalQueue proposals_;
   std::mutex inbox_mutex_;

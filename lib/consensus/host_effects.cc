@@ -66,6 +66,11 @@ absl::Status OutcomeOf(raft::TransferOutcome outcome) {
 }  // namespace
 
 void Host::Do(raft::Effects& effects) {
+  // A lease ends before the term does, also for who reads between these two.
+  if (lease_term_ != core_->term().value) {
+    lease_until_ = INT64_MIN;
+    lease_term_ = core_->term().value;
+  }
   lease_until_ = effects.lease_until.nanos;
   for (const raft::RoleChanged& change : effects.role_changes) DoRoleChange(change);
   if (effects.configuration) DoConfiguration(*effects.configuration);

@@ -108,12 +108,18 @@ void Host::StepProposals(MonoTime now) {
   const bool busy = handed_out_.value - persisted_.value >= kWritesUnderWay;
   if (busy && core_->role() == raft::Role::kLeader && !proposals_.HasFullEntry()) return;
   raft::Propose propose;
-  while (std::optional<PackedProposal> next = proposals_.Take()) {
+  PackedProposal stale;
+  while (std::optional<PackedProposal> next = proposals_.Take(core_->term(), &stale)) {
     last_proposal_ = last_proposal_.Next();
     propose.batch.push_back({last_proposal_, next->entry});
     proposing_.emplace(last_proposal_, *std::move(next));
   }
   if (!propose.batch.empty()) core_->Step(now, std::move(propose));
+  if (stale.waiting.empty()) return;
+  Probe("consensus.proposal-of-another-term");
+  std::vector<PackedProposal> refused;
+  refused.push_back(std::move(stale));
+  Refuse(std::move(refused), absl::UnavailableError("the term that it was meant for is over"));
 }
 
 // All that wait now need the same index: one read of the core for all of them.

@@ -11,21 +11,27 @@ absl::Status ProposalQueue::Push(std::string& command, ProposeDone& done, Propos
   std::lock_guard lock(mutex_);
   if (!closed_.ok()) return closed_;
   queued_bytes_ += command.size() + kPackedCommandBytes;
-  queue_.push_back({std::move(command), std::move(done), options.alone});
+  queue_.push_back({std::move(command), std::move(done), options.alone, options.term});
   return absl::OkStatus();
 }
 
-std::optional<PackedProposal> ProposalQueue::Take() {
+std::optional<PackedProposal> ProposalQueue::Take(Term term, PackedProposal* of_other_terms) {
   PackedProposal taken;
   std::vector<std::string> commands;
   bool alone = false;
   {
     std::lock_guard lock(mutex_);
-    if (queue_.empty()) return std::nullopt;
     size_t bytes = kPackedHeaderBytes;
     while (!queue_.empty() && !alone) {
       Waiting& next = queue_.front();
       const size_t more = next.command.size() + kPackedCommandBytes;
+      if (next.term != Term() && next.term != term) {
+        queued_bytes_ -= more;
+        of_other_terms->weight += CommandWeight(next.command.size());
+        of_other_terms->waiting.push_back(std::move(next.done));
+        queue_.pop_front();
+        continue;
+      }
       const bool fits =
           bytes + more <= limits_.batch_bytes && commands.size() < limits_.batch_commands;
       if (!commands.empty() && (next.alone || !fits)) break;
@@ -38,6 +44,7 @@ std::optional<PackedProposal> ProposalQueue::Take() {
       queue_.pop_front();
     }
   }
+  if (commands.empty()) return std::nullopt;
   taken.entry = Pack(commands, alone);
   return taken;
 }
@@ -53,12 +60,15 @@ bool ProposalQueue::HasFullEntry() const {
 }
 
 std::vector<PackedProposal> ProposalQueue::Close(absl::Status why) {
-  {
-    std::lock_guard lock(mutex_);
-    if (closed_.ok()) closed_ = std::move(why);
-  }
+  std::lock_guard lock(mutex_);
+  if (closed_.ok()) closed_ = std::move(why);
   std::vector<PackedProposal> rest;
-  while (std::optional<PackedProposal> next = Take()) rest.push_back(*std::move(next));
+  for (Waiting& waiting : std::exchange(queue_, {})) {
+    PackedProposal& one = rest.emplace_back();
+    one.weight = CommandWeight(waiting.command.size());
+    one.waiting.push_back(std::move(waiting.done));
+  }
+  queued_bytes_ = 0;
   return rest;
 }
 

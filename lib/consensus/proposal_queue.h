@@ -39,8 +39,9 @@ class ProposalQueue {
 
   // Not OK, with `done` untouched: closed, and why.
   absl::Status Push(std::string& command, ProposeDone& done, ProposeOptions options);
-  // The next entry: as many waiting commands as fit. Nothing if none waits.
-  std::optional<PackedProposal> Take();
+  // The next entry: as many waiting commands as fit. Nothing if none waits. Commands of another
+  // term than `term` go to `of_other_terms` on the way.
+  std::optional<PackedProposal> Take(Term term, PackedProposal* of_other_terms);
   bool empty() const;
   // At least one entry could be filled to a limit.
   bool HasFullEntry() const;
@@ -52,6 +53,7 @@ class ProposalQueue {
     std::string command;
     ProposeDone done;
     bool alone = false;
+    Term term;  // 0: any
   };
 
   const PackingLimits limits_;

@@ -52,6 +52,7 @@ void RaftNode::ChangeMembers(std::vector<MemberChange> changes, Completion<absl:
 void RaftNode::Fail(const absl::Status& why) { impl_->host->Fail(why); }
 ClusterStatus RaftNode::status() const { return impl_->host->status(); }
 bool RaftNode::HasLease() const { return impl_->host->HasLease(); }
+bool RaftNode::HasLease(Term term) const { return impl_->host->HasLease(term); }
 void RaftNode::OnRoleChange(std::function<void(const RoleChange&)> observer) {
   impl_->host->OnRoleChange(std::move(observer));
 }

@@ -125,8 +125,9 @@ class JobStateMachine::Impl {
   absl::StatusOr<std::vector<std::string>> Apply(std::span<const Command> commands,
                                                  AppliedPosition through);
   void OnLeading(bool leader, Term term);
-  absl::StatusOr<Due> TakeDue(int64_t until_us, std::span<const QueueRoom> rooms, size_t max);
-  absl::StatusOr<std::vector<QueueHead>> ReturnDue(std::span<const SlotKey> rows);
+  absl::StatusOr<Due> TakeDue(Term term, int64_t until_us, std::span<const QueueRoom> rooms,
+                              size_t max);
+  absl::StatusOr<std::vector<QueueHead>> ReturnDue(Term term, std::span<const SlotKey> rows);
   absl::StatusOr<std::vector<QueueHead>> Heads();
   void CheckInvariants() const;
 
@@ -146,6 +147,7 @@ class JobStateMachine::Impl {
   AppliedPosition applied_;
   DispatchObserver* observer_ = nullptr;
   std::optional<HotWindows> windows_;  // while leading
+  Term windows_of_;                    // the term that they were built for
 };
 
 absl::Status JobStateMachine::Impl::Load() {
@@ -224,14 +226,15 @@ void JobStateMachine::Impl::BuildWindows() {
 
 void JobStateMachine::Impl::OnLeading(bool leader, Term term) {
   windows_.reset();
+  windows_of_ = term;
   if (leader) BuildWindows();
   if (observer_ != nullptr) observer_->OnLeading(leader, term);
 }
 
 absl::StatusOr<JobStateMachine::Due> JobStateMachine::Impl::TakeDue(
-    int64_t until_us, std::span<const QueueRoom> rooms, size_t max) {
+    Term term, int64_t until_us, std::span<const QueueRoom> rooms, size_t max) {
   Due due;
-  if (!windows_.has_value()) return due;
+  if (!windows_.has_value() || windows_of_ != term) return due;
   absl::StatusOr<std::vector<SlotKey>> rows = windows_->Take(until_us, rooms, max);
   if (!rows.ok()) return rows.status();
   due.rows = *std::move(rows);
@@ -244,9 +247,9 @@ absl::StatusOr<JobStateMachine::Due> JobStateMachine::Impl::TakeDue(
 }
 
 absl::StatusOr<std::vector<QueueHead>> JobStateMachine::Impl::ReturnDue(
-    std::span<const SlotKey> rows) {
+    Term term, std::span<const SlotKey> rows) {
   std::vector<QueueHead> heads;
-  if (!windows_.has_value()) return heads;
+  if (!windows_.has_value() || windows_of_ != term) return heads;
   windows_->Return(rows);
   std::vector<std::string_view> queues;
   for (const SlotKey& row : rows) {
@@ -305,14 +308,15 @@ absl::Status JobStateMachine::Install(const std::string& dir, AppliedPosition at
   return impl_->Load();
 }
 
-absl::StatusOr<JobStateMachine::Due> JobStateMachine::TakeDue(int64_t until_us,
+absl::StatusOr<JobStateMachine::Due> JobStateMachine::TakeDue(Term term, int64_t until_us,
                                                               std::span<const QueueRoom> rooms,
                                                               size_t max) {
-  return impl_->TakeDue(until_us, rooms, max);
+  return impl_->TakeDue(term, until_us, rooms, max);
 }
 
-absl::StatusOr<std::vector<QueueHead>> JobStateMachine::ReturnDue(std::span<const SlotKey> rows) {
-  return impl_->ReturnDue(rows);
+absl::StatusOr<std::vector<QueueHead>> JobStateMachine::ReturnDue(Term term,
+                                                                  std::span<const SlotKey> rows) {
+  return impl_->ReturnDue(term, rows);
 }
 
 absl::StatusOr<std::vector<QueueHead>> JobStateMachine::Heads() { return impl_->Heads(); }

@@ -66,7 +66,7 @@ class JobStateMachine : public StateMachine {
   absl::Status Checkpoint(const std::string& dir) override;
   absl::Status Install(const std::string& dir, AppliedPosition at) override;
 
-  // --- The windows, while leading; empty otherwise --------------------------------------------
+  // --- The windows, while leading; empty otherwise, and for who asks in another term -----------
 
   // Marks and returns rows that are ready at or before `until_us`: earliest first over all queues
   // that have room, at most their room each and `max` in all. `next` is then the head of each of
@@ -75,10 +75,11 @@ class JobStateMachine : public StateMachine {
     std::vector<SlotKey> rows;
     std::vector<QueueHead> next;
   };
-  absl::StatusOr<Due> TakeDue(int64_t until_us, std::span<const QueueRoom> rooms, size_t max);
+  absl::StatusOr<Due> TakeDue(Term term, int64_t until_us, std::span<const QueueRoom> rooms,
+                              size_t max);
   // Unmarks rows whose claim was refused; rows that are gone are ignored. Returns the heads of the
   // rows' queues.
-  absl::StatusOr<std::vector<QueueHead>> ReturnDue(std::span<const SlotKey> rows);
+  absl::StatusOr<std::vector<QueueHead>> ReturnDue(Term term, std::span<const SlotKey> rows);
   // Every queue's head.
   absl::StatusOr<std::vector<QueueHead>> Heads();
 

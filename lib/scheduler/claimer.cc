@@ -92,10 +92,10 @@ void Claimer::TakeDue() {
   });
   auto on_rows = term_.Guard([this](std::vector<Row> rows) { OnRows(std::move(rows)); });
   parts.apply->Post([machine = parts.machine, dispatch = parts.dispatch, read = parts.read,
-                     tables = parts.tables, failed = parts.failed,
+                     tables = parts.tables, failed = parts.failed, term = term_.term(),
                      until_us = absl::ToUnixMicros(until), rooms = std::move(rooms), max,
                      on_heads = std::move(on_heads), on_rows = std::move(on_rows)]() mutable {
-    absl::StatusOr<jobs::JobStateMachine::Due> due = machine->TakeDue(until_us, rooms, max);
+    absl::StatusOr<jobs::JobStateMachine::Due> due = machine->TakeDue(term, until_us, rooms, max);
     if (!due.ok()) return failed("what is due", due.status());
     // The heads go straight back, to keep their order with what Apply says about them later.
     dispatch->Post([on_heads = std::move(on_heads), next = std::move(due->next)]() mutable {
@@ -304,8 +304,9 @@ void Claimer::GiveBack(std::vector<jobs::SlotKey> rows) {
     on_change_();
   });
   parts.apply->Post([machine = parts.machine, dispatch = parts.dispatch, failed = parts.failed,
-                     rows = std::move(rows), on_heads = std::move(on_heads)]() mutable {
-    absl::StatusOr<std::vector<jobs::QueueHead>> heads = machine->ReturnDue(rows);
+                     term = term_.term(), rows = std::move(rows),
+                     on_heads = std::move(on_heads)]() mutable {
+    absl::StatusOr<std::vector<jobs::QueueHead>> heads = machine->ReturnDue(term, rows);
     if (!heads.ok()) return failed("what is due behind rows given back", heads.status());
     dispatch->Post([on_heads = std::move(on_heads), heads = *std::move(heads)]() mutable {
       on_heads(std::move(heads));

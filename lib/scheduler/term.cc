@@ -12,6 +12,7 @@ ProposalClass ClassOf(const pb::Command& command) {
 void TermContext::Propose(pb::Command* command, OnOutcome done, ProposeOptions how) const {
   command->set_stamp_us(absl::ToUnixMicros(WallNow()));
   how.proposal_class = ClassOf(*command);
+  how.term = term_;
   parts_.raft->Propose(
       command->SerializeAsString(),
       [done = std::move(done)](absl::StatusOr<Applied> applied) mutable {

@@ -58,7 +58,8 @@ class TermContext {
   const NodeOptions& options() const { return *parts_.options; }
   absl::Time WallNow() const { return parts_.runtime->clock().WallNow(); }
   MonoTime MonoNow() const { return parts_.runtime->clock().MonoNow(); }
-  bool HasLease() const { return parts_.raft->HasLease(); }
+  // Not of a later term of this node either: another may have led in between.
+  bool HasLease() const { return parts_.raft->HasLease(term_); }
 
   // A function that calls `fn` as long as the term goes on, and does nothing afterwards.
   template <typename Fn>
@@ -75,9 +76,9 @@ class TermContext {
   };
   using OnOutcome = absl::AnyInvocable<void(Outcome) &&>;
 
-  // Stamps and proposes, in the command's own class; the command stays the caller's. `done` runs on
-  // the dispatch lane whether the term has ended or not: guard it where it touches the leader's
-  // state.
+  // Stamps and proposes, for this term alone and in the command's own class; the command stays the
+  // caller's. `done` runs on the dispatch lane whether the term has ended or not: guard it where it
+  // touches the leader's state.
   void Propose(pb::Command* command, OnOutcome done, ProposeOptions how = {}) const;
 
   // Work for the tables' lanes that ends on the dispatch lane, if the term still goes on:

@@ -124,6 +124,39 @@ TEMPLATE_TEST_CASE("leadership is handed over on request, to the chosen one", ""
   REQUIRE(world.Until([&] { return leader.roles().back().leader == NodeId(chosen); }));
 }
 
+TEMPLATE_TEST_CASE("what was meant for a term is done in no other, even by the same leader", "",
+                   ThreadWorld, VirtualWorld) {
+  TestType world;
+  Node& leader = StartGroup(world);
+  const Term before = leader->status().term;
+  const NodeId own = leader->status().node_id;
+  CHECK(leader->HasLease(before));
+  CHECK(world.Propose(leader, "first", {.term = before}).ok());
+  // Leads again, after another has.
+  CHECK(world.Wait(leader.Transfer(std::nullopt)).ok());
+  Node* other = world.WaitForLeader(kNames);
+  REQUIRE(other != nullptr);
+  CHECK_FALSE(leader->HasLease(before));
+  CHECK(world.Wait(other->Transfer(own)).ok());
+  Node* again = world.WaitForLeader(kNames);
+  REQUIRE(again == &leader);
+  const Term now = leader->status().term;
+  CHECK(now > before);
+  CHECK_FALSE(leader->HasLease(before));
+  CHECK(leader->HasLease(now));
+  // Together with one that is meant for this term, and one for any.
+  auto late = leader.Propose("late", {.term = before});
+  auto second = leader.Propose("second", {.term = now});
+  auto third = leader.Propose("third");
+  CHECK(absl::IsUnavailable(world.Wait(late).status()));
+  CHECK(world.Wait(second).ok());
+  CHECK(world.Wait(third).ok());
+  REQUIRE(world.Wait(leader.Barrier()).ok());
+  std::vector<std::string> applied;
+  for (const auto& each : leader.machine().commands()) applied.push_back(each.bytes);
+  CHECK(applied == std::vector<std::string>{"first", "second", "third"});
+}
+
 TEMPLATE_TEST_CASE("what is under way at a hand-over is answered by its real outcome", "",
                    ThreadWorld, VirtualWorld) {
   TestType world;

@@ -74,14 +74,15 @@ TEST_CASE("no damage to a packed entry goes further than an error") {
 
 // --- The queue before packing -------------------------------------------------------------------
 
-void Push(ProposalQueue& queue, std::string command, bool alone = false) {
+void Push(ProposalQueue& queue, std::string command, bool alone = false, Term term = Term()) {
   ProposeDone done = [](absl::StatusOr<Applied>) {};
-  REQUIRE(queue.Push(command, done, {.alone = alone}).ok());
+  REQUIRE(queue.Push(command, done, {.alone = alone, .term = term}).ok());
 }
 
 std::vector<std::vector<std::string>> TakeAll(ProposalQueue& queue) {
   std::vector<std::vector<std::string>> entries;
-  while (auto taken = queue.Take()) {
+  PackedProposal of_other_terms;
+  while (auto taken = queue.Take(Term(5), &of_other_terms)) {
     entries.push_back(Unpack(taken->entry.view()));
     CHECK(taken->waiting.size() == entries.back().size());
   }
@@ -115,6 +116,24 @@ TEST_CASE("the queue fills entries up to their limits, in order") {
     Push(queue, "c");
     CHECK(TakeAll(queue) == Entries{{"a"}, {"lone"}, {"lone too"}, {"b", "c"}});
   }
+}
+
+TEST_CASE("commands of other terms leave the queue on the way, and take nobody with them") {
+  ProposalQueue queue({.batch_bytes = 1000, .batch_commands = 2});
+  Push(queue, "old", false, Term(4));
+  Push(queue, "a");
+  Push(queue, "old and alone", true, Term(4));
+  Push(queue, "b", false, Term(5));
+  Push(queue, "to come", false, Term(6));
+  PackedProposal of_other_terms;
+  const auto taken = queue.Take(Term(5), &of_other_terms);
+  REQUIRE(taken.has_value());
+  CHECK(Unpack(taken->entry.view()) == std::vector<std::string>{"a", "b"});
+  CHECK(taken->weight == 2 * CommandWeight(1));
+  CHECK_FALSE(queue.Take(Term(5), &of_other_terms).has_value());
+  CHECK(queue.empty());
+  CHECK(of_other_terms.waiting.size() == 3);
+  CHECK(of_other_terms.weight == CommandWeight(3) + CommandWeight(13) + CommandWeight(7));
 }
 
 TEST_CASE("a closed queue gives out what waits, and refuses with the reason") {

@@ -33,7 +33,13 @@ absl::StatusOr<std::unique_ptr<RaftNode>> RaftNode::OpenWith(RaftOptions, RaftPa
 }
 
 void RaftNode::Propose(std::string command, Completion<absl::StatusOr<Applied>> done,
-                       ProposeOptions) {
+                       ProposeOptions how) {
+  if (how.term != Term() && how.term != impl_->seat.believes) {
+    impl_->seat.parts.completions->Post([done = std::move(done)]() mutable {
+      std::move(done)(absl::UnavailableError("another term"));
+    });
+    return;
+  }
   impl_->log.Propose(&impl_->seat, std::move(command), std::move(done));
 }
 
@@ -48,6 +54,7 @@ ClusterStatus RaftNode::status() const { return {}; }
 void RaftNode::Fail(const absl::Status& why) { throw explore::Finding{why.ToString()}; }
 
 bool RaftNode::HasLease() const { return impl_->log.HasLease(&impl_->seat); }
+bool RaftNode::HasLease(Term term) const { return HasLease() && term == impl_->seat.believes; }
 
 void RaftNode::OnRoleChange(std::function<void(const RoleChange&)> observer) {
   impl_->seat.on_role = std::move(observer);

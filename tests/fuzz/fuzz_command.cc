@@ -53,9 +53,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     machine->CheckInvariants();
     if (index % 3 == 0) {
       const std::vector<QueueRoom> rooms = {{.queue = "noop", .room = 2}};
-      const auto due = machine->TakeDue(INT64_MAX, rooms, 2);
+      const auto due = machine->TakeDue(Term(1), INT64_MAX, rooms, 2);
       SCHEDULED_ASSERT(due.ok(), "rows are taken");
-      if (index % 2 == 0) SCHEDULED_ASSERT(machine->ReturnDue(due->rows).ok(), "and returned");
+      if (index % 2 == 0) SCHEDULED_ASSERT(machine->ReturnDue(Term(1), due->rows).ok(), "and returned");
     }
   }
   return 0;

@@ -30,13 +30,13 @@ class Watched : public World {
   std::vector<SlotKey> Take(int64_t until, size_t room = 1000, size_t max = 1000,
                             const std::string& queue = "noop") {
     const std::vector<QueueRoom> rooms = {{.queue = queue, .room = room}};
-    const auto due = machine->TakeDue(until, rooms, max);
+    const auto due = machine->TakeDue(term, until, rooms, max);
     REQUIRE(due.ok());
     next = due->next;
     return due->rows;
   }
   std::vector<QueueHead> Return(const std::vector<SlotKey>& rows) {
-    return *machine->ReturnDue(rows);
+    return *machine->ReturnDue(term, rows);
   }
 
   Recorder recorder;
@@ -82,7 +82,7 @@ TEST_CASE("rows of several queues are taken earliest first, each within its own 
   }
   const std::vector<QueueRoom> rooms = {
       {.queue = "qb", .room = 2}, {.queue = "qa", .room = 4}, {.queue = "unknown", .room = 9}};
-  const auto due = world.machine->TakeDue(world.now + 100 * kSecond, rooms, 100);
+  const auto due = world.machine->TakeDue(world.term, world.now + 100 * kSecond, rooms, 100);
   REQUIRE(due.ok());
   std::string order;
   for (const SlotKey& row : due->rows) order += row.job_id + " ";
@@ -133,10 +133,28 @@ TEST_CASE("windows are there only while leading, and are built anew without mark
   REQUIRE(world.Take(world.now).empty());
   REQUIRE(world.machine->Heads()->empty());
   world.Create("c", {.due_in = 0});
-  world.machine->OnLeading(true, Term(2));
+  world.term = Term(2);
+  world.machine->OnLeading(true, world.term);
   REQUIRE(world.recorder.leading == std::vector<bool>{false, true});
   REQUIRE(world.machine->Heads()->size() == 2);
   REQUIRE(world.Take(world.now).size() == 2);
+}
+
+// By a leader that has been slow since: nobody would ever hear of the rows.
+TEST_CASE("windows are closed to who asks in another term of the same node") {
+  Watched world;
+  world.Create("a", {.due_in = 0});
+  const std::vector<SlotKey> rows = world.Take(world.now);
+  REQUIRE(rows.size() == 1);
+  const std::vector<QueueRoom> rooms = {{.queue = "noop", .room = 1}};
+  const Term before = world.term;
+  world.term = Term(3);
+  world.machine->OnLeading(false, before);
+  world.machine->OnLeading(true, world.term);
+  REQUIRE(world.machine->TakeDue(before, world.now, rooms, 1)->rows.empty());
+  REQUIRE(world.Take(world.now) == rows);
+  REQUIRE(world.machine->ReturnDue(before, rows)->empty());
+  REQUIRE(world.Take(world.now).empty());
 }
 
 TEST_CASE("one queue's backlog does not push another's rows out of memory") {
@@ -155,7 +173,7 @@ TEST_CASE("one queue's backlog does not push another's rows out of memory") {
   for (size_t i = 0; i < 2 * kMaxQueues; ++i) create("backlog" + std::to_string(i), "slow", 0);
   create("quick", "fast", 5 * kSecond);
   const std::vector<QueueRoom> rooms = {{.queue = "fast", .room = 1}};
-  const auto due = machine->TakeDue(commands.now + 5 * kSecond, rooms, 10);
+  const auto due = machine->TakeDue(Term(1), commands.now + 5 * kSecond, rooms, 10);
   REQUIRE(due->rows.size() == 1);
   machine->CheckInvariants();
 }
@@ -178,13 +196,13 @@ TEST_CASE("every row of random jobs comes out of the windows at its time") {
     for (int q = 0; q < 3; ++q) {
       rooms.push_back({.queue = "q" + std::to_string(q), .room = random.Uniform(5)});
     }
-    const auto due = world.machine->TakeDue(world.now, rooms, 8);
+    const auto due = world.machine->TakeDue(world.term, world.now, rooms, 8);
     for (const SlotKey& row : due->rows) {
       REQUIRE(expected.at(row.job_id) == row.ready_us);
       REQUIRE(row.ready_us <= world.now);
       expected.erase(row.job_id);
       if (random.Chance(1, 3)) {
-        world.machine->ReturnDue({&row, 1}).IgnoreError();
+        world.machine->ReturnDue(world.term, {&row, 1}).IgnoreError();
         expected[row.job_id] = row.ready_us;
       } else {
         world.Claim(row.job_id);
