@@ -28,6 +28,9 @@ run_preset() {
   echo "== $preset: testing"
   log="build/$preset.ctest.log"
   if ctest --test-dir "build/$preset" --output-on-failure "$@" >"$log" 2>&1; then
+    # What the simulator drew.
+    sed -n 's/^\(seeds from [0-9]* on: .*\|the lot is [0-9]*\)$/\1/p' \
+      "build/$preset/Testing/Temporary/LastTest.log"
     tail -n 8 "$log"
   else
     cat "$log"

@@ -228,7 +228,11 @@ void ChooseSeeds(Arguments* arguments) {
   uint64_t count = arguments->count;
   if (count == 0 && campaign.minutes <= 0) count = 100;
   if (count > 0) campaign.last = campaign.first + count - 1;
-  if (arguments->random) fmt::print("seeds from {} on\n", campaign.first);
+  if (arguments->random) {
+    fmt::print("seeds from {} on: --workload {} --nodes {}\n", campaign.first, arguments->workload,
+               campaign.seeds.nodes);
+    std::fflush(stdout);
+  }
 }
 
 int Main(int argc, char** argv) {
