@@ -221,7 +221,7 @@ void Core::On(Propose event) {
       continue;
     }
     const LogPosition at = AppendOwn(EntryKind::kCommand, std::move(proposal.bytes));
-    own_proposals_.push_back(OwnProposal{proposal.id, at});
+    NoteProposal(proposal.id, at);
     effects_.proposed.push_back(Proposed{proposal.id, at});
   }
 }

@@ -205,6 +205,7 @@ class Core {
   const Progress* FindPeer(const NodeId& id) const;
   void SyncPeers();
   LogPosition AppendOwn(EntryKind kind, SharedBuffer bytes);
+  void NoteProposal(ProposalId id, LogPosition at);
   void MaybeCommit();
   void CommitThrough(LogIndex index);
   void Replicate();
@@ -264,6 +265,7 @@ class Core {
   // invariants.cc
   void CheckLeader() const;
   void CheckCommit() const;
+  void CheckProposals() const;
   void CheckReads() const;
 
   Options options_;
@@ -301,7 +303,9 @@ class Core {
   std::optional<Transfer> transfer_;
   uint64_t last_fetch_ = 0;
 
-  Ring<OwnProposal> own_proposals_;  // not known to be committed; ascending in index
+  // Of any term that this node led, at indices that are not committed here. Ascending in index, and
+  // at one index in term: those of a lost term may lie beyond what was proposed since.
+  Ring<OwnProposal> own_proposals_;
   Ring<LeaderRead> leader_reads_;
   Ring<ForwardedRead> forwarded_reads_;
   ReadBatch read_batch_;  // the newest that was forwarded

@@ -34,6 +34,7 @@ void Core::CheckInvariants(uint64_t newest) const {
   SCHEDULED_ASSERT(role_ == Role::kLeader || (peers_.empty() && !transfer_),
                    "progress and transfer belong to a leader");
   if (role_ == Role::kLeader) CheckLeader();
+  CheckProposals();
   CheckReads();
 }
 
@@ -80,6 +81,17 @@ void Core::CheckCommit() const {
     }
     SCHEDULED_ASSERT(2 * have > voters->size() || voters->empty(),
                      "what is committed is durable at a majority");
+  }
+}
+
+void Core::CheckProposals() const {
+  LogPosition before{commit_, Term(UINT64_MAX)};
+  for (size_t i = 0; i < own_proposals_.size(); ++i) {
+    const LogPosition at = own_proposals_[i].at;
+    SCHEDULED_ASSERT(at.index > commit_, "a proposal ends when its index is committed");
+    SCHEDULED_ASSERT(at.index > before.index || (at.index == before.index && at.term > before.term),
+                     "proposals are in the order of their positions");
+    before = at;
   }
 }
 

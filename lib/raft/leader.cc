@@ -52,6 +52,16 @@ LogPosition Core::AppendOwn(EntryKind kind, SharedBuffer bytes) {
   return at;
 }
 
+// Truncation settles nothing: what this node gave up another may still hold, and commit. A proposal
+// ends when its index is committed, while the log still says with which entry.
+void Core::NoteProposal(ProposalId id, LogPosition at) {
+  own_proposals_.push_back(OwnProposal{id, at});
+  for (size_t i = own_proposals_.size() - 1; i > 0; --i) {
+    if (own_proposals_[i - 1].at.index <= at.index) break;
+    std::swap(own_proposals_[i - 1], own_proposals_[i]);
+  }
+}
+
 void Core::MaybeCommit() {
   const LogIndex own = IsPlanted(Bug::kCountsOwnUndurable) ? log_.last() : writes_.durable();
   const int64_t reached =

@@ -51,7 +51,7 @@ void Core::On(ChangeMembers event) {
     return refuse(ProposalFailure::kChangeInProgress);
   }
   const LogPosition at = AppendConfiguration(StepTo(membership_.current(), *std::move(target)));
-  own_proposals_.push_back(OwnProposal{event.id, at});
+  NoteProposal(event.id, at);
   effects_.proposed.push_back(Proposed{event.id, at});
 }
 
