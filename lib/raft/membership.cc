@@ -10,8 +10,12 @@
 namespace scheduled::raft {
 namespace {
 
+// Nobody replaces it any more either: it may come again, and is to stay then.
 void RemoveVoter(Configuration& configuration, const NodeId& id) {
   std::erase_if(configuration.voters, [&](const Member& each) { return each.id == id; });
+  for (Learner& learner : configuration.learners) {
+    if (learner.replaces == id) learner.replaces = NodeId();
+  }
 }
 void RemoveLearner(Configuration& configuration, const NodeId& id) {
   std::erase_if(configuration.learners, [&](const Learner& each) { return each.member.id == id; });

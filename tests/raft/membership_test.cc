@@ -100,6 +100,22 @@ TEST_CASE("a replacement is one step: the new one votes from when the old one do
   CHECK(StepTo(target, done).old_voters == abc.voters);
 }
 
+TEST_CASE("a replacement ends with the voter: one that is added again is not replaced") {
+  const Configuration abc = Voters({"a", "b", "c"});
+  const Configuration replacing = *Changed(abc, {Replace("c", "d")});
+  for (const MemberChange& leaves : {Remove("c"), AddLearner("c")}) {
+    const Configuration without_c = *Changed(replacing, {leaves});
+    CHECK(without_c.Find(NodeId("d")) != nullptr);
+    const Configuration added = *Changed(without_c, {Add("c")});
+    const Configuration with_c = Promoted(added, {NewMember("c")});
+    CHECK(VoterNames(with_c) == std::vector<std::string>{"a", "b", "c"});
+    const Configuration with_d = Promoted(with_c, {NewMember("d")});
+    CHECK(VoterNames(with_d) == std::vector<std::string>{"a", "b", "c", "d"});
+    // And it can be replaced by somebody else.
+    CHECK(Changed(with_c, {Replace("c", "e")}));
+  }
+}
+
 TEST_CASE("a group grows from one to three under load") {
   World world({.nodes = 3, .seed = 5, .founded = Founders(1)});
   world.AwaitLeader();
