@@ -165,7 +165,7 @@ void Core::On(const Message& message, const AppendReply& reply) {
     ++dropped_malformed_;  // it speaks of entries that were never sent
     return;
   }
-  peer->last_active = now_;
+  peer->Answered(now_);
   if (!reply.taken) {
     const LogPosition common = log_.LastAtOrBefore(reply.hint.index, reply.hint.term);
     peer->Refused(reply.previous, common.index.Next());
@@ -185,7 +185,7 @@ void Core::On(const Message& message, const HeartbeatReply& reply) {
     ++dropped_malformed_;
     return;
   }
-  peer->last_active = now_;
+  peer->Answered(now_);
   if (reply.round > peer->acked_round) {
     peer->acked_round = reply.round;
     if (reply.round.value + kRememberedRounds > round_.value) {

@@ -31,7 +31,8 @@ class Progress {
   DiskId disk() const { return disk_; }
   // It is written down now, and is the one that it has spoken from.
   void Pin(DiskId disk) { disk_ = disk; }
-  // What it says counts. Nobody would notice that a disk was lost which is not written down.
+  // What it says counts. Nobody would notice that a disk was lost which is not written down. As
+  // long as it has said nothing, this says nothing of it.
   bool Counts() const { return disk_.value != 0 || said_disk.value == 0; }
   PeerState state() const { return state_; }
   LogIndex match() const { return match_; }
@@ -39,6 +40,11 @@ class Progress {
   size_t inflight_messages() const { return inflight_.size(); }
   size_t inflight_bytes() const { return inflight_bytes_; }
 
+  // It answered anything in this term.
+  void Answered(MonoTime now) {
+    last_active = now;
+    has_answered = true;
+  }
   // Nothing more may be sent before an answer has come.
   bool IsPaused(size_t max_messages, size_t max_bytes) const;
   // Entries through `last`, of `bytes`, have been sent; with none, last is next - 1.
@@ -86,7 +92,8 @@ class Progress {
 
  public:
   // The core's notes on this follower; none of the above rests on them.
-  MonoTime last_active;               // when it last answered anything in this term
+  MonoTime last_active;               // when it last answered, or was taken up, in this term
+  bool has_answered = false;          // anything in this term, and from said_disk
   DiskId said_disk;                   // the one that it last spoke from
   Round acked_round;                  // newest round of heartbeats that it answered
   MonoTime acked_sent_at{INT64_MIN};  // when that round was sent

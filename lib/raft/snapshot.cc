@@ -24,7 +24,7 @@ void Core::On(const Message& message, const SnapshotReply& reply) {
     ++dropped_malformed_;
     return;
   }
-  peer->last_active = now_;
+  peer->Answered(now_);
   effects_.snapshot_answers.push_back(SnapshotAnswered{message.from, reply});
 }
 

@@ -1,6 +1,7 @@
 // Handing leadership over: section 3.10 of the dissertation, and what a lease makes of it.
 //
-//   catching up   proposals are taken until the target has what the log held when it began
+//   catching up   proposals are taken until the target has what the log held when it began, and
+//                 its disk is written down: before, it would not campaign
 //   closing       proposals are refused until the target has all: a round trip or two
 //   sent          TimeoutNow is out. It may come late, and the votes that it leads to pass
 //                 stickiness: lease, and all that rests on it, is given up for the rest of the
@@ -30,11 +31,13 @@ void Core::BeginTransfer(TransferId id, const NodeId& target) {
   transfer_ = Transfer{id, target, log_.last(), false, false, now_ + options_.election_max};
 }
 
-// Of the voters that answer; empty if there is none.
+// Of the voters that answer; empty if there is none. One that has not in this term may be dead, or
+// come from a disk that is not written down, and could not campaign.
 NodeId Core::MostCaughtUpVoter() const {
   const Progress* best = nullptr;
   for (const Progress& peer : peers_) {
-    if (!membership_.current().IsVoter(peer.id()) || !peer.Counts()) continue;
+    if (!membership_.current().IsVoter(peer.id())) continue;
+    if (!peer.has_answered || !peer.Counts()) continue;
     if (peer.last_active + options_.election_min <= now_) continue;
     if (best == nullptr || peer.match() > best->match()) best = &peer;
   }
@@ -48,6 +51,7 @@ void Core::AdvanceTransfer() {
     EndTransfer(TransferOutcome::kTimedOut);  // removed in the meantime
     return;
   }
+  if (!target->Counts()) return;  // its disk is heard of only now, and is written down first
   if (target->match() >= transfer_->catch_up_to) transfer_->closing = true;
   if (!transfer_->closing || target->match() != log_.last()) return;
   transfer_->sent = true;

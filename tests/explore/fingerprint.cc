@@ -134,6 +134,7 @@ void Fingerprint::Append(const Core& core, MonoTime now, absl::Duration tick, st
     }
     w.Age(peer.stirred_, kHeartbeat);
     w.Age(peer.last_active, kElectionMax);
+    w.Number(peer.has_answered);
     w.Age(peer.acked_sent_at, kLease);
     w.Number(peer.told_commit.value);
     w.Number(peer.fetch != 0);

@@ -285,6 +285,52 @@ TEST_CASE("a resigning leader is replaced within 50 ms, to the chosen node or th
   }
 }
 
+// The voters a and b are written down with their disks, c is not.
+LoneCore LeaderWithAnUnknownDisk() {
+  Options options;
+  options.self = NodeId("a");
+  options.disk = DiskId(1);
+  Recovered recovered;
+  recovered.hard_state = HardState{Term(1), NodeId()};
+  recovered.last = LogIndex(1);
+  recovered.terms = {TermRun{Term(1), LogIndex(1)}};
+  Configuration configuration = Voters({"a", "b", "c"});
+  configuration.voters[0].disk = DiskId(1);
+  configuration.voters[1].disk = DiskId(2);
+  recovered.configurations.push_back(ConfigurationAt{LogIndex(), configuration});
+  LoneCore a(options, std::move(recovered));
+  a.AutoPersist(true);
+  a.Lead();
+  return a;
+}
+
+TEST_CASE("leadership goes to nobody who has not answered in this term") {
+  LoneCore a = LeaderWithAnUnknownDisk();
+  a.Step(TransferTo{TransferId(1), NodeId()});
+  REQUIRE(a.transfers.size() == 1);
+  CHECK(a.transfers[0].outcome == TransferOutcome::kRefused);
+  a.Receive("b", a.core().term().value, HeartbeatReply{Round(1), LogIndex()}, DiskId(2));
+  a.Step(TransferTo{TransferId(2), NodeId()});
+  CHECK(a.transfers.size() == 1);
+  a.Receive("b", a.core().term().value, AppendReply{true, LogIndex(2), LogIndex(), {}}, DiskId(2));
+  const auto sent = a.TakeOnly<TimeoutNow>();
+  REQUIRE(sent.size() == 1);
+  CHECK(sent[0].to == NodeId("b"));
+}
+
+TEST_CASE("a voter that could not campaign yet is not asked to before its disk is written down") {
+  LoneCore a = LeaderWithAnUnknownDisk();
+  a.Step(TransferTo{TransferId(1), NodeId("c")});
+  const uint64_t term = a.core().term().value;
+  a.Receive("c", term, AppendReply{true, LogIndex(2), LogIndex(), {}}, DiskId(3));
+  CHECK(a.TakeOnly<TimeoutNow>().empty());  // it would ignore it, and nobody would lead
+  a.Receive("b", term, AppendReply{true, LogIndex(2), LogIndex(), {}}, DiskId(2));
+  REQUIRE(a.core().configuration().Find(NodeId("c"))->disk == DiskId(3));
+  CHECK(a.TakeOnly<TimeoutNow>().empty());
+  a.Receive("c", term, AppendReply{true, LogIndex(3), LogIndex(), {}}, DiskId(3));
+  CHECK(a.TakeOnly<TimeoutNow>().size() == 1);
+}
+
 // --- Stickiness and check quorum ---
 
 TEST_CASE("a node that hears nobody disturbs nobody, and comes back quietly") {
