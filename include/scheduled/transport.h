@@ -49,8 +49,9 @@ class Transport {
   // The cluster that this node has come to belong to; used in later handshakes.
   virtual void SetClusterId(std::string cluster_id) = 0;
 
-  // Sends if the peer is connected, drops the frame if not or if the peer's queue is full
-  // (8 MiB for each class). Never blocks. Thread-safe.
+  // Sends if the peer is connected, drops the frame if not or if the peer's queue is full (8 MiB
+  // for each class; a little more for small frames of kConsensus, so that appends never cost the
+  // heartbeats). Never blocks. Thread-safe.
   virtual void Send(const NodeId& to, FrameClass frame_class, std::string frame) = 0;
 };
 

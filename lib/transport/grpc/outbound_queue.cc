@@ -10,7 +10,9 @@ namespace scheduled::peer {
 bool OutboundQueue::Push(FrameClass frame_class, std::string frame) {
   Waiting& waiting = classes_.at(static_cast<size_t>(frame_class) - 1);
   const size_t weight = frame.size() + kFrameOverheadBytes;
-  if (waiting.bytes + weight > kMaxQueuedBytes) return false;
+  const bool reserve = frame_class == FrameClass::kConsensus && frame.size() <= kSmallFrameBytes;
+  const size_t most = kMaxQueuedBytes + (reserve ? kSmallFrameReserve : 0);
+  if (waiting.bytes + weight > most) return false;
   waiting.bytes += weight;
   waiting.frames.push_back(std::move(frame));
   return true;

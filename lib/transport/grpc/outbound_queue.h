@@ -1,5 +1,7 @@
 // What waits to be sent on one stream: a bounded queue for each class of frames. Consensus goes
-// first, so that a burst of the application's frames never stands before a heartbeat. Not
+// first, so that a burst of the application's frames never stands before a heartbeat. Within a
+// class frames keep their order: a leader takes the answer to a heartbeat for a sign that the
+// appends before it have arrived or are lost, and would send them again if it overtook them. Not
 // thread-safe: its link's lock guards it.
 #ifndef SCHEDULED_LIB_TRANSPORT_GRPC_OUTBOUND_QUEUE_H_
 #define SCHEDULED_LIB_TRANSPORT_GRPC_OUTBOUND_QUEUE_H_
@@ -17,6 +19,10 @@ namespace scheduled::peer {
 // keep.
 inline constexpr size_t kMaxQueuedBytes = size_t{8} << 20;
 inline constexpr size_t kFrameOverheadBytes = 64;
+// Of consensus, small frames have this much more: a window of appends fills the queue by itself,
+// and is not to cost the heartbeats, votes and answers behind it.
+inline constexpr size_t kSmallFrameBytes = size_t{4} << 10;
+inline constexpr size_t kSmallFrameReserve = size_t{256} << 10;
 // Small frames that wait are sent as one message up to here.
 inline constexpr size_t kGatherBytes = size_t{256} << 10;
 inline constexpr int kGatherFrames = 1024;

@@ -60,5 +60,36 @@ TEST_CASE("each class is bounded on its own, and what is sent makes room") {
   CHECK(empty_frames < 200000);  // frames without bytes are bounded as well
 }
 
+TEST_CASE("a queue that is full of appends has room for heartbeats, behind them and not for ever") {
+  OutboundQueue queue;
+  for (size_t size : {kGatherBytes, kSmallFrameBytes + 1}) {
+    while (queue.Push(FrameClass::kConsensus, std::string(size, 'x'))) {
+    }
+  }
+  const std::string heartbeat(100, 'h');
+  size_t bytes = 0;
+  while (queue.Push(FrameClass::kConsensus, heartbeat)) {
+    bytes += heartbeat.size() + kFrameOverheadBytes;
+  }
+  CHECK(bytes > kSmallFrameReserve / 2);
+  CHECK(bytes <= kSmallFrameReserve + kSmallFrameBytes + kFrameOverheadBytes);
+  CHECK(Next(queue) == std::vector<std::string>{std::string(kGatherBytes, 'x')});
+  std::vector<std::string> last;
+  while (!queue.empty()) last = Next(queue);
+  CHECK(last.back() == heartbeat);
+}
+
+TEST_CASE("what is small has its reserve in consensus alone") {
+  OutboundQueue queue;
+  const std::string mib(1 << 20, 'x');
+  for (FrameClass frame_class : {FrameClass::kConsensus, FrameClass::kApplication}) {
+    size_t bytes = 0;
+    while (queue.Push(frame_class, mib)) bytes += mib.size() + kFrameOverheadBytes;
+    while (queue.Push(frame_class, "")) bytes += kFrameOverheadBytes;
+    const bool more = frame_class == FrameClass::kConsensus;
+    CHECK(bytes == kMaxQueuedBytes + (more ? kSmallFrameReserve : 0));
+  }
+}
+
 }  // namespace
 }  // namespace scheduled::peer
