@@ -284,6 +284,36 @@ TEST_CASE("rule 12: a leader that handed over acknowledges nothing more") {
   CHECK(answers == 0);
 }
 
+TEST_CASE("rule 12: a session whose close was proposed is acknowledged nothing more") {
+  World world(3);
+  NodeBox& leader = world.leader();
+  NodeBox& silent = world.follower();
+  const SessionId session = silent.node().worker().session();
+  SessionKeeper& keeper = leader.node().leader()->sessions();
+  int acknowledged = 0;
+  world.network().DropApplication(
+      [&](const NodeId& from, const NodeId& to, const std::string& frame) {
+        if (from == silent.id()) return true;
+        const absl::StatusOr<PeerMessage> message = DecodePeerMessage(frame);
+        const auto* answer = std::get_if<HeartbeatAnswerMessage>(&*message);
+        acknowledged += to == silent.id() && answer != nullptr && answer->session == session &&
+                        answer->verdict == HeartbeatAnswerMessage::Verdict::kAcknowledged;
+        return false;
+      });
+  // What was lost arrives all at once, after the proposal and before it is committed.
+  world.network().SetDelay(absl::Milliseconds(20));
+  REQUIRE(world.RunUntil([&] { return !keeper.IsUsable(session); }, absl::Seconds(4)));
+  REQUIRE(acknowledged == 0);
+  world.network().ReplayApplication(silent.id(), leader.id());
+  world.Run(absl::Milliseconds(25));
+  REQUIRE(keeper.NodeOf(session) != nullptr);
+  CHECK(acknowledged == 0);
+  REQUIRE(world.RunUntil([&] { return keeper.NodeOf(session) == nullptr; }));
+  CHECK(acknowledged == 0);
+  world.network().DropApplication(nullptr);
+  CHECK(world.RunUntil([&] { return silent.node().worker().session() > session; }));
+}
+
 TEST_CASE("rule 16: a leader that knows nobody's clock claims nothing until it does") {
   World world(3);
   NodeBox& old = world.leader();
