@@ -8,7 +8,6 @@
 
 #include "absl/strings/escaping.h"
 #include "base/assert.h"
-#include "base/checksum.h"
 #include "consensus/inspect.h"
 #include "raft/print.h"
 #include "sim/finding.h"
@@ -23,7 +22,8 @@ constexpr uint64_t kFullRecountEvery = 256;
 
 }  // namespace
 
-RaftChecks::RaftChecks(World* world) : world_(*world), truth_(1), seen_(world->size()) {
+RaftChecks::RaftChecks(World* world)
+    : world_(*world), logs_(world->size()), truth_(1), seen_(world->size()) {
   world_.network().SetObserver(
       [this](int from, int to, FrameClass frame_class, const std::string& frame) {
         world_.Digest(frame);
@@ -36,19 +36,17 @@ RaftChecks::RaftChecks(World* world) : world_(*world), truth_(1), seen_(world->s
   }
 }
 
-uint64_t RaftChecks::HashOf(const LogRecord& record) {
-  return Checksum64(record.bytes.view(), record.kind);
-}
-
 void RaftChecks::OnBoot(Machine& machine) {
   seen_[machine.number] = {};
+  logs_.OnBoot(machine, InspectCore(machine.member->raft()));
   AfterRaft(machine);
 }
 
 void RaftChecks::OnCrash(Machine&) {}
 
 // Rule 2 for a crash: what is committed stays on the disks of a majority.
-void RaftChecks::OnCrashed(Machine&) {
+void RaftChecks::OnCrashed(Machine& machine) {
+  logs_.OnCrashed(machine);
   Require(quorum_for_.index == LogIndex() || IsQuorum(quorum_, quorum_for_.index, quorum_for_.term),
           [&] {
             return fmt::format("committed entry {} is on no majority of disks after a crash",
@@ -74,6 +72,7 @@ void RaftChecks::AfterRaft(Machine& machine) {
     CheckLeader(machine, core);
   }
   CheckCommitted(machine, std::min(core.commit(), core.durable()));
+  logs_.CheckConfiguration(machine, core);
   if (expect_leases_) CheckLeases();
 }
 
@@ -138,7 +137,8 @@ void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
     if (state != nullptr && seen.checked <= state->before_first.index) continue;
     const LogRecord* record = machine.log->Find(kSimGroup, seen.checked);
     Require(record != nullptr, "a committed and durable entry is not in the log");
-    const Truth truth{record->term, HashOf(*record), InspectCore(machine.member->raft()).term()};
+    const Truth truth{record->term, LogChecks::HashOf(*record),
+                      InspectCore(machine.member->raft()).term()};
     if (seen.checked.value < truth_.size()) {
       const Truth& known = truth_[seen.checked.value];
       Require(known.term == truth.term && known.hash == truth.hash, [&] {
@@ -149,6 +149,7 @@ void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
       continue;
     }
     truth_.push_back(truth);
+    logs_.OnCommitted(*record);
   }
 }
 
@@ -210,6 +211,7 @@ void RaftChecks::CheckLeases() {
 // may give its copy of one up, where a majority has another.
 void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
   if (write.group != kSimGroup) return;
+  logs_.OnWrite(machine, write);
   for (const LogRecord& record : write.entries) {
     world_.Digest(record.index.value ^ (record.term.value << 32));
   }

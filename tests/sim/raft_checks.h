@@ -12,6 +12,8 @@
 //   5. While a leader's lease holds by its own clock, nobody leads a later term.
 //   6. Commit and applied of one life never go back.
 //   7. A leader commits entries of earlier terms by one of its own behind them.
+//
+// Rules 8 to 10 are in log_checks.h.
 #ifndef SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
 #define SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
 
@@ -24,6 +26,7 @@
 
 #include "raft/core.h"
 #include "scheduled/transport.h"
+#include "sim/log_checks.h"
 #include "sim/world.h"
 
 namespace scheduled::sim {
@@ -67,7 +70,6 @@ class RaftChecks {
   };
 
   const Machine& FirstOfCore() const;
-  static uint64_t HashOf(const LogRecord& record);
   void OnFrame(int from, FrameClass frame_class, const std::string& frame);
   void CheckPromise(Machine& from, const raft::Message& message);
   void OnWrite(Machine& machine, const LogWrite& write);
@@ -82,6 +84,7 @@ class RaftChecks {
   void CheckLeases();
 
   World& world_;
+  LogChecks logs_;
   std::vector<Truth> truth_;  // by index, from 1
   std::map<Term, int> leaders_;
   std::map<std::pair<raft::DiskId, Term>, NodeId> votes_;
