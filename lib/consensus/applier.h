@@ -78,6 +78,10 @@ class Applier {
   // is not called.
   void Abandon(absl::Status why);
 
+  // See inspect.h.
+  size_t proposals_in_hand() const { return proposals_.size(); }
+  size_t barriers_in_hand() const { return barriers_.size(); }
+
  private:
   struct Registered {
     raft::ProposalId id;

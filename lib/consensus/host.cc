@@ -411,6 +411,16 @@ bool Host::HearsQuorum(const raft::Status& core, MonoTime now) const {
   return majority(members.voters) && (!members.IsJoint() || majority(members.old_voters));
 }
 
+InHand Host::in_hand() const {
+  InHand in_hand;
+  in_hand.bytes = unapplied_bytes_;
+  in_hand.proposals = proposing_.size() + applier_.proposals_in_hand() + !proposals_.empty();
+  in_hand.reads = reading_.size() + applier_.barriers_in_hand();
+  in_hand.transfers = transferring_.size();
+  in_hand.sends = held_.size();
+  return in_hand;
+}
+
 ClusterStatus Host::status() const {
   const MonoTime now = clock_.MonoNow();
   raft::Status core;

@@ -27,6 +27,7 @@
 #include "consensus/applier.h"
 #include "consensus/bootstrap.h"
 #include "consensus/flusher.h"
+#include "consensus/inspect.h"
 #include "consensus/ledger.h"
 #include "consensus/log_sizes.h"
 #include "consensus/log_writer.h"
@@ -61,7 +62,8 @@ class Host {
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
   void OnApplicationFrame(std::function<void(const NodeId&, std::string)> handler);
   void SendApplicationFrame(const NodeId& to, std::string frame);
-  const raft::Core& core() const { return *core_; }  // see inspect.h
+  const raft::Core& core() const { return *core_; }  // see inspect.h, this and the next
+  InHand in_hand() const;
 
  private:
   using ApplicationHandler = std::function<void(const NodeId&, std::string)>;

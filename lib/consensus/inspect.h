@@ -1,5 +1,5 @@
-// A look into a RaftNode for the simulator and tests that run it on one thread: its core, between
-// two tasks. Not for anything that runs on threads.
+// A look into a RaftNode for the simulator and tests that run it on one thread: its core, and what
+// its host still has in hand, between two tasks. Not for anything that runs on threads.
 #ifndef SCHEDULED_LIB_CONSENSUS_INSPECT_H_
 #define SCHEDULED_LIB_CONSENSUS_INSPECT_H_
 
@@ -8,12 +8,25 @@
 
 namespace scheduled {
 
+// What a host owes its callers or holds for them. Nothing of it is left once all is quiet.
+struct InHand {
+  size_t bytes = 0;      // of commands, as limits count them
+  size_t proposals = 0;  // that wait, or whose entry is not applied
+  size_t reads = 0;
+  size_t transfers = 0;
+  size_t sends = 0;  // that wait for a write
+
+  friend bool operator==(const InHand&, const InHand&) = default;
+};
+
 class RaftInspection {
  public:
   static const raft::Core& CoreOf(const RaftNode& node);
+  static InHand InHandOf(const RaftNode& node);
 };
 
 inline const raft::Core& InspectCore(const RaftNode& node) { return RaftInspection::CoreOf(node); }
+inline InHand InspectInHand(const RaftNode& node) { return RaftInspection::InHandOf(node); }
 
 }  // namespace scheduled
 

@@ -64,5 +64,6 @@ void RaftNode::SendApplicationFrame(const NodeId& to, std::string frame) {
 }
 
 const raft::Core& RaftInspection::CoreOf(const RaftNode& node) { return node.impl_->host->core(); }
+InHand RaftInspection::InHandOf(const RaftNode& node) { return node.impl_->host->in_hand(); }
 
 }  // namespace scheduled

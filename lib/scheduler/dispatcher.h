@@ -78,6 +78,7 @@ class Dispatcher : public SessionObserver {
   void Pump();
 
   size_t runs() const { return book_.size(); }
+  size_t rooms_taken() const { return book_.used_in_all(); }
   void CheckInvariants() const { book_.CheckInvariants(); }
 
   static constexpr absl::Duration kLookAgain = absl::Milliseconds(10);

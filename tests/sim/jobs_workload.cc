@@ -267,8 +267,30 @@ std::string JobsWorkload::Unsettled(World& world) {
   return text;
 }
 
+// Every run that was ever taken has given its room back, on the leader as on its node.
+void JobsWorkload::AwaitRest(World& world) {
+  world.checks().AwaitRest();
+  const MonoTime limit = world.now() + kRestsWithin;
+  for (int i = 0; i < world.size(); ++i) {
+    const auto held = [&]() -> std::pair<size_t, size_t> {
+      Node& node = *JobClient::NodeOf(world.machine(i));
+      Leader* leader = node.leader();
+      const size_t rooms = leader == nullptr ? 0 : leader->dispatcher().rooms_taken();
+      return {node.worker().running(), rooms};
+    };
+    while (held() != std::pair<size_t, size_t>()) {
+      Require(world.now() < limit, [&] {
+        return fmt::format("{} runs {} and has {} rooms taken for ever", world.machine(i).id.value,
+                           held().first, held().second);
+      });
+      world.loop().RunUntil(world.now() + kLookForRest);
+    }
+  }
+}
+
 void JobsWorkload::CheckEnd(World& world) {
   world.checks().CheckEqual();
+  AwaitRest(world);
   for (int i = 0; i < world.size(); ++i) {
     JobClient::NodeOf(world.machine(i))->machine().CheckInvariants();
   }

@@ -32,6 +32,7 @@ class JobsWorkload final : public Workload {
   void CheckEnd(World& world) override;
 
  private:
+  static void AwaitRest(World& world);
   static constexpr int kTries = 4;  // of a write, before its outcome is unknown
 
   void Prepare(World& world);

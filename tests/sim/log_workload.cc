@@ -286,6 +286,7 @@ std::string LogWorkload::Unsettled(World& world) {
 
 void LogWorkload::CheckEnd(World& world) {
   world.checks().CheckEqual();
+  world.checks().AwaitRest();
   for (const Operation& operation : operations_) {
     Require(operation.read || operation.outcome != Outcome::kDone || operation.place != 0,
             "an acknowledged command is lost");

@@ -301,4 +301,37 @@ void RaftChecks::CheckEqual() {
   }
 }
 
+// What a node has that it would not have at rest; nothing if it is.
+std::string RaftChecks::InHandAtRest(const Machine& machine) {
+  const raft::Status core = InspectCore(machine.member->raft()).status();
+  const InHand in_hand = InspectInHand(machine.member->raft());
+  if (in_hand != InHand()) {
+    return fmt::format("{} bytes, {} proposals, {} reads, {} transfers, {} sends", in_hand.bytes,
+                       in_hand.proposals, in_hand.reads, in_hand.transfers, in_hand.sends);
+  }
+  if (core.unapplied_bytes > 0 || core.pending_reads > 0 || core.transferring) {
+    return fmt::format("{} bytes to apply, {} reads in the core", core.unapplied_bytes,
+                       core.pending_reads);
+  }
+  for (const raft::PeerStatus& peer : core.peers) {
+    if (peer.inflight_messages == 0 && peer.inflight_bytes == 0) continue;
+    return fmt::format("{} messages on their way to {}", peer.inflight_messages, peer.id.value);
+  }
+  return "";
+}
+
+void RaftChecks::AwaitRest() {
+  const MonoTime limit = world_.now() + kRestsWithin;
+  for (int i = 0; i < world_.size(); ++i) {
+    const Machine& machine = world_.machine(i);
+    while (machine.up()) {
+      const std::string in_hand = InHandAtRest(machine);
+      if (in_hand.empty()) break;
+      Require(world_.now() < limit,
+              [&] { return fmt::format("{} has {} for ever", machine.id.value, in_hand); });
+      world_.loop().RunUntil(world_.now() + kLookForRest);
+    }
+  }
+}
+
 }  // namespace scheduled::sim

@@ -12,6 +12,7 @@
 //   5. While a leader's lease holds by its own clock, nobody leads a later term.
 //   6. Commit and applied of one life never go back.
 //   7. A leader commits entries of earlier terms by one of its own behind them.
+//  11. Once all is quiet, every permit, window and waiting caller has been given back.
 //
 // Rules 8 to 10 are in log_checks.h.
 #ifndef SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
@@ -32,6 +33,9 @@
 namespace scheduled::sim {
 
 inline constexpr GroupId kSimGroup{1};
+// Once everything has ended: what was lost on its way is noticed and sent again within seconds.
+inline constexpr absl::Duration kRestsWithin = absl::Seconds(10);
+inline constexpr absl::Duration kLookForRest = absl::Milliseconds(10);
 
 class RaftChecks {
  public:
@@ -44,6 +48,8 @@ class RaftChecks {
   // All that are up have the same log and the same tables, byte by byte. False: not yet.
   bool AreEqual();
   void CheckEqual();
+  // Nobody asks anything any more: goes on until each node that is up has had an instant of rest.
+  void AwaitRest();
 
   // The clocks' promise is kept (drift within 1 %), so leases are worth checking.
   void ExpectLeases(bool expect) { expect_leases_ = expect; }
@@ -70,6 +76,7 @@ class RaftChecks {
   };
 
   const Machine& FirstOfCore() const;
+  static std::string InHandAtRest(const Machine& machine);
   void OnFrame(int from, FrameClass frame_class, const std::string& frame);
   void CheckPromise(Machine& from, const raft::Message& message);
   void OnWrite(Machine& machine, const LogWrite& write);
