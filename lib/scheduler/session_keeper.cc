@@ -78,6 +78,11 @@ bool SessionKeeper::IsReconciled(SessionId session) const {
   return found != nullptr && found->reconciled;
 }
 
+bool SessionKeeper::IsClosing(SessionId session) const {
+  const Session* found = Find(session);
+  return found != nullptr && found->closing;
+}
+
 const std::vector<ExecutorRoom>& SessionKeeper::Rooms(SessionId session) const {
   return IsUsable(session) ? Find(session)->rooms : no_rooms_;
 }

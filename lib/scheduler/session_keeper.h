@@ -72,6 +72,8 @@ class SessionKeeper {
   // True if the node has said that it took the message.
   bool WasTaken(SessionId session, uint64_t number) const;
   bool IsReconciled(SessionId session) const;
+  // A command that ends it is under way.
+  bool IsClosing(SessionId session) const;
   // The open session of a node that answers, or none.
   SessionId SessionOf(const NodeId& node) const;
   const NodeId* NodeOf(SessionId session) const;

@@ -10,6 +10,7 @@
 
 #include "sim/finding.h"
 #include "sim/raft_checks.h"
+#include "sim/session_checks.h"
 
 namespace scheduled::sim {
 namespace {
@@ -44,6 +45,7 @@ void JobsWorkload::Prepare(World& world) {
 
 void JobsWorkload::Begin(World& world) {
   Prepare(world);
+  world.checks().CheckApplication(CheckSessionFrame);
   Next(world);
 }
 

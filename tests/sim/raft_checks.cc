@@ -231,6 +231,9 @@ void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
 }
 
 void RaftChecks::OnFrame(int from, FrameClass frame_class, const std::string& frame) {
+  if (frame_class == FrameClass::kApplication && check_application_ != nullptr) {
+    check_application_(world_.machine(from), frame);
+  }
   if (frame_class != FrameClass::kConsensus) return;
   if (frame.size() > kSmallFrameBytes && !world_.tracing()) return;
   const std::optional<raft::Message> message = MessageIn(frame);

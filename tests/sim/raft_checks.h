@@ -51,6 +51,10 @@ class RaftChecks {
   // Nobody asks anything any more: goes on until each node that is up has had an instant of rest.
   void AwaitRest();
 
+  // Called with each frame of the application that is sent.
+  using ApplicationCheck = void (*)(Machine& from, const std::string& frame);
+  void CheckApplication(ApplicationCheck check) { check_application_ = check; }
+
   // The clocks' promise is kept (drift within 1 %), so leases are worth checking.
   void ExpectLeases(bool expect) { expect_leases_ = expect; }
 
@@ -101,6 +105,7 @@ class RaftChecks {
   LogPosition quorum_for_;      // ... which is this
   std::vector<Seen> seen_;
   bool expect_leases_ = true;
+  ApplicationCheck check_application_ = nullptr;
 };
 
 }  // namespace scheduled::sim
