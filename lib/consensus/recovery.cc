@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/codec.h"
+#include "base/planted.h"
 #include "consensus/bootstrap.h"
 #include "raft/codec.h"
 #include "storage/log_state.h"
@@ -47,6 +48,7 @@ raft::Recovered ToRecovered(const LogState& log, const Ledger& ledger, AppliedPo
   raft::Recovered recovered;
   recovered.hard_state.term = log.hard_state.term;
   recovered.hard_state.vote = log.hard_state.vote.value_or(NodeId());
+  if (IsPlanted(Bug::kVoteLostByRestart)) recovered.hard_state.vote = NodeId();
   recovered.base = {log.before_first.index, log.before_first.term};
   recovered.last = log.last;
   for (const TermRun& run : log.term_runs) recovered.terms.push_back({run.term, run.first});

@@ -42,7 +42,10 @@ void Core::On(const Message& message, AppendRequest& request) {
     ++dropped_malformed_;
     return;
   }
-  if (!log_.Contains(request.previous)) {
+  const bool by_index = IsPlanted(Bug::kMatchesByIndexAlone) &&
+                        request.previous.index <= log_.last() &&
+                        request.previous.index > request.commit;
+  if (!log_.Contains(request.previous) && !by_index) {
     LogPosition hint = log_.LastAtOrBefore(request.previous.index, request.previous.term);
     if (hint.index < commit_) hint = LogPosition{commit_, *log_.TermAt(commit_)};
     SendTo(message.from, AppendReply{false, LogIndex(), request.previous.index, hint},
@@ -106,7 +109,7 @@ void Core::TruncateFrom(LogIndex index) {
   SCHEDULED_ASSERT(index > commit_, "what is committed stays");
   log_.TruncateFrom(index);
   writes_.Truncated(index);
-  if (membership_.TruncateFrom(index)) {
+  if (!IsPlanted(Bug::kConfigurationNotTruncated) && membership_.TruncateFrom(index)) {
     Probe("raft.configuration-truncated");
     configuration_changed_ = true;
   }

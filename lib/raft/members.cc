@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "raft/codec.h"
 #include "raft/core.h"
 
@@ -57,15 +58,18 @@ void Core::On(ChangeMembers event) {
 
 LogPosition Core::AppendConfiguration(const Configuration& configuration) {
   SCHEDULED_ASSERT(commit_ >= term_start_, "no change of members before the term's first commit");
-  SCHEDULED_ASSERT(membership_.current_index() <= commit_,
+  SCHEDULED_ASSERT(membership_.current_index() <= commit_ || IsPlanted(Bug::kJointLeftUncommitted),
                    "at most one configuration is not committed");
   return AppendOwn(EntryKind::kConfiguration, SharedBuffer(EncodeConfiguration(configuration)));
 }
 
 // Takes the next step of a change, if it is due. A new leader goes on where the old one stopped.
 void Core::AdvanceMembers() {
-  if (commit_ < term_start_ || membership_.current_index() > commit_) return;
-  if (membership_.current().IsJoint()) {
+  if (commit_ < term_start_) return;
+  const bool joint = membership_.current().IsJoint();
+  const bool early = joint && IsPlanted(Bug::kJointLeftUncommitted);
+  if (membership_.current_index() > commit_ && !early) return;
+  if (joint) {
     AppendConfiguration(WithoutOldVoters(membership_.current()));
     return;
   }

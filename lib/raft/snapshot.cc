@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "raft/core.h"
 
 namespace scheduled::raft {
@@ -11,7 +12,9 @@ SnapshotMeta Core::DescribeSnapshot(LogIndex index) const {
   SCHEDULED_ASSERT(index <= apply_through_, "a snapshot holds what is applied");
   const std::optional<Term> term = log_.TermAt(index);
   SCHEDULED_ASSERT(term.has_value(), "a snapshot is taken of what is not cut");
-  const ConfigurationAt& at = membership_.At(index);
+  const ConfigurationAt& at = IsPlanted(Bug::kSnapshotOfNewestMembers)
+                                  ? membership_.history().back()
+                                  : membership_.At(index);
   return SnapshotMeta{LogPosition{index, *term}, at.configuration, at.index};
 }
 
@@ -37,7 +40,8 @@ void Core::On(SnapshotSent event) {
 
 void Core::On(SnapshotReceived event) {
   // A transfer of an earlier term has no standing any more; a later leader sends its own.
-  if (event.term != hard_state_.term || role_ != Role::kFollower || installing_) return;
+  const bool past = event.term != hard_state_.term && !IsPlanted(Bug::kTakesOldSnapshot);
+  if (past || role_ != Role::kFollower || installing_) return;
   if (!leader_.empty() && leader_ != event.from) return;
   if (!IsWellFormed(event.meta, event.term)) {
     ++dropped_malformed_;

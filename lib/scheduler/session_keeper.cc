@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/planted.h"
 #include "scheduler/peer_codec.h"
 
 namespace scheduled {
@@ -134,7 +135,8 @@ void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat
     Acknowledge(from, beat, beat.session, Verdict::kClosed);
     return;
   }
-  if (session->boot != beat.boot || session->closing || session->mute) return;
+  const bool closing = session->closing && !IsPlanted(Bug::kAcknowledgesClosing);
+  if (session->boot != beat.boot || closing || session->mute) return;
   session->deadline = now + times_.silence;
   session->rooms = beat.rooms;
   session->draining = beat.draining;

@@ -216,11 +216,9 @@ void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
     return;
   }
   const bool new_term = messages.term > term_;
-  if (new_term) {
-    // Before anything is answered: from here on an older leader's Start is refused.
-    term_ = messages.term;
-    taken_ = 0;
-  }
+  // Before anything is answered: from here on an older leader's Start is refused.
+  const Term before = std::exchange(term_, messages.term);
+  if (new_term) taken_ = 0;
   bool reconcile = false;
   for (const ChannelItem& item : messages.items) {
     if (item.number > taken_ + 1) break;
@@ -247,6 +245,8 @@ void Worker::OnChannel(const NodeId& from, const ChannelMessages& messages) {
     }
   }
   Report(from, reconcile, std::move(outcomes));
+  if (IsPlanted(Bug::kReconciledBeforeTermRaised))
+    parts_.dispatch->Post([this, term = std::exchange(term_, before)] { term_ = term; });
   // A new leader waits for clock readings and for what there is room.
   if (new_term) Beat();
 }
