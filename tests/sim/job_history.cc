@@ -10,6 +10,7 @@
 #include "jobs/tables.h"
 #include "proto/rows.pb.h"
 #include "sim/finding.h"
+#include "sim/raft_checks.h"
 
 namespace scheduled::sim {
 namespace {
@@ -19,6 +20,8 @@ constexpr int64_t kBackoffShare = 85;  // of 100
 // Between two machines whose clocks nobody has moved.
 constexpr absl::Duration kClocksApart = absl::Milliseconds(100);
 constexpr absl::Duration kLongestLag = absl::Seconds(10);
+// From the look at the lease to the executor, on one node.
+constexpr absl::Duration kHandedOn = absl::Microseconds(100);
 // Five deliveries count; a few more may have died before anybody was told that they were taken.
 constexpr int kMostDeaths = 10;
 // The log index of a claim, in its token.
@@ -116,9 +119,12 @@ void JobHistory::CheckTime(const JobRecord& job, const Delivery& now,
               [&] { return "due before it was asked for: " + Name(job, now); });
     }
   }
-  // A process that stood still between its look and the start is what tokens are for.
-  Require(machine.member->raft().HasLease() || world_.MayLag(now.start - kLongestLag),
-          [&] { return "started by a node that has no lease: " + Name(job, now); });
+  // A process that stood still between its look and the start is what tokens are for. And between
+  // these two a transfer may give the lease up.
+  const bool just_given_up = now.start <= world_.checks().LeaseEnded(machine.number) + kHandedOn;
+  Require(
+      machine.member->raft().HasLease() || just_given_up || world_.MayLag(now.start - kLongestLag),
+      [&] { return "started by a node that has no lease: " + Name(job, now); });
   Require(world_.size() == 1 || world_.MajorityAgrees(machine.number),
           [&] { return "started by a clock that no majority agrees with: " + Name(job, now); });
   if (!world_.clocks_were_moved() && !job.triggered && now.attempt > 1) CheckWait(job, now);

@@ -89,6 +89,7 @@ void RaftChecks::LookAtLeading(const Machine& machine, const raft::Core& core) {
             "a leader committed an entry of an earlier term that none of its own stands behind");
   }
   if (leads && core.configuration().IsJoint()) Probe("raft.led-joint");
+  if (seen.lease && !lease) seen.lease_ended = world_.now();
   seen.leads = leads;
   seen.lease = lease;
 }
