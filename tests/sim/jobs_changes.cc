@@ -204,7 +204,8 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
           [&] { return "a replace that cannot be made: " + command.status().ToString(); });
   if (world.tracing()) world.Trace("client", fmt::format("replaces {}", id.value));
   client_->Write(
-      *std::move(command), kTries, [this, &world, id, left, next, plan](const WriteResult& result) {
+      *std::move(command), kTries,
+      [this, &world, id, left, next, plan, changes = job.changes](const WriteResult& result) {
         JobRecord& replaced = *history_->Find(id);
         const absl::Status status = StatusOf(result);
         if (world.tracing()) {
@@ -215,6 +216,8 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
         } else if (status.ok()) {
           replaced.job = next;
           replaced.plan = plan;
+          // As in Send. A replace also brings back what was cancelled.
+          if (replaced.changes++ != changes) replaced.known = Known::kUnsure;
           history_->NoteReplaced(&replaced, plan.version);
         } else {
           Require(!absl::IsNotFound(status) || replaced.delete_asked,
