@@ -1,6 +1,7 @@
 // Three server processes; a follower is away while the others write more than their logs keep, and
 // comes back: how long until a snapshot has brought it up, and how much slower creates are
 // meanwhile, beside the same group with all three up and with one away.
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -109,8 +110,13 @@ Report CatchUp(const Common& common, const CatchUpOptions& options) {
   const double all_up = RateUntil(creators, After(absl::Seconds(10)));
   group.Kill(away);
   const uint64_t begun = creators.jobs();
+  uint64_t first_index = Figure(group, leader, "first_index");
+  int cuts = 0;  // that were seen
   RateUntil(creators, [&] {
     Progress("jobs while one is away", creators.jobs() - begun, options.jobs);
+    const uint64_t now = Figure(group, leader, "first_index");
+    cuts += now > first_index;
+    first_index = std::max(first_index, now);
     return creators.jobs() - begun >= options.jobs;
   });
   const double one_away = RateUntil(creators, After(absl::Seconds(10)));
@@ -127,6 +133,10 @@ Report CatchUp(const Common& common, const CatchUpOptions& options) {
     fmt::print(stderr, "bench: the follower caught up without a snapshot\n");
     std::exit(1);
   }
+  if (cuts < 2) {
+    fmt::print(stderr, "bench: the log was cut {} times while the follower was away\n", cuts);
+    std::exit(1);
+  }
   Report report(
       fmt::format("catch-up: three processes, {} jobs written while one is away", options.jobs));
   report.Add("creates with all three up", all_up, "jobs/s");
@@ -134,6 +144,7 @@ Report CatchUp(const Common& common, const CatchUpOptions& options) {
   report.Add("creates while it catches up", meanwhile, "jobs/s");
   report.Add("less than with all three up", 100 * (1 - meanwhile / all_up), "%");
   report.Add("less than with one away", 100 * (1 - meanwhile / one_away), "%");
+  report.Add("the leader's log was cut while one was away", cuts, "times");
   report.Add("level again after", absl::ToDoubleSeconds(took), "s");
   return report;
 }
