@@ -71,6 +71,7 @@ struct JobRecord {
   bool delete_asked = false;
   bool disturbed = false;  // paused, replaced, triggered: occurrences may move
   bool triggered = false;
+  int under_way = 0;        // commands of clients
   int changes = 0;          // acknowledged ones
   bool ended = false;       // seen so once all was healed; looked at again at the very end
   MonoTime created;         // true time of the acknowledgement

@@ -58,8 +58,9 @@ void JobsWorkload::StopHeld(World& world) {
     const JobVerb verb = random_.Chance(1, 2) ? JobVerb::kCancel : JobVerb::kPause;
     world.After(random_.Between(absl::Milliseconds(200), absl::Seconds(2)),
                 [this, &world, id = JobId(name), verb] {
-                  const Known known = history_->Find(id)->known;
-                  if (!quiet_ && known == Known::kPending) Send(world, id, verb, 1);
+                  const JobRecord& then = *history_->Find(id);
+                  if (quiet_ || then.known != Known::kPending || then.under_way > 0) return;
+                  Send(world, id, verb, 1);
                 });
   }
 }
@@ -73,6 +74,7 @@ void JobsWorkload::After(World& world, const JobId& id, int left) {
 
 void JobsWorkload::Change(World& world, const JobId& id, int left) {
   if (quiet_) return;
+  if (history_->Find(id)->under_way > 0) return After(world, id, left);
   const Known known = history_->Find(id)->known;
   if (known == Known::kCancelled || known == Known::kDeleted || random_.Chance(1, 5)) {
     return Read(world, id, left - 1);
@@ -117,10 +119,12 @@ void JobsWorkload::Send(World& world, const JobId& id, JobVerb verb, int left) {
   if (world.tracing()) {
     world.Trace("client", fmt::format("verb {} on {}", static_cast<int>(verb), id.value));
   }
+  ++job.under_way;
   client_->Write(*std::move(command), kTries,
                  [this, &world, id, verb, left, resumes, changes = job.changes,
                   term = LeaderTerm(world)](const WriteResult& result) {
                    JobRecord& answered = *history_->Find(id);
+                   --answered.under_way;
                    // A resume that was not carried out leaves it paused, if it was not cancelled
                    // meanwhile by who tidies up at the end.
                    const absl::Status status = StatusOf(result);
@@ -203,10 +207,12 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
   Require(command.ok(),
           [&] { return "a replace that cannot be made: " + command.status().ToString(); });
   if (world.tracing()) world.Trace("client", fmt::format("replaces {}", id.value));
+  ++job.under_way;
   client_->Write(
       *std::move(command), kTries,
       [this, &world, id, left, next, plan, changes = job.changes](const WriteResult& result) {
         JobRecord& replaced = *history_->Find(id);
+        --replaced.under_way;
         const absl::Status status = StatusOf(result);
         if (world.tracing()) {
           world.Trace("client", fmt::format("replaced {}: {}", id.value, status.ToString()));
@@ -230,7 +236,7 @@ void JobsWorkload::Replace(World& world, const JobId& id, int left) {
 // By somebody who has seen a revision that the job never had: refused, and nothing is changed, also
 // of what the command has withdrawn.
 void JobsWorkload::ReplaceStale(World& world, const JobId& id, int left) {
-  const JobRecord& job = *history_->Find(id);
+  JobRecord& job = *history_->Find(id);
   Job next = job.job;
   JobPlan plan = job.plan;
   plan.version = job.newest_version + 1;  // never asked for
@@ -239,7 +245,9 @@ void JobsWorkload::ReplaceStale(World& world, const JobId& id, int left) {
   Require(command.ok(),
           [&] { return "a replace that cannot be made: " + command.status().ToString(); });
   if (world.tracing()) world.Trace("client", fmt::format("replaces {} as another one", id.value));
+  ++job.under_way;
   client_->Write(*std::move(command), kTries, [this, &world, id, left](const WriteResult& result) {
+    --history_->Find(id)->under_way;
     Require(!StatusOf(result).ok(), "a replace of a revision that never was is carried out");
     Probe("jobs.replace-refused");
     After(world, id, left);
