@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/civil_time.h"
+#include "base/sanitized.h"
 #include "cron/dst_table.h"
 #include "scheduled/scheduler.h"
 
@@ -94,6 +95,8 @@ TEST_CASE("recurring jobs run at the right instants through both changes of the 
   };
   for (const auto& year : rows) {
     INFO(year.zone);
+    // Sanitizers see nothing in the other zones that they do not see in the last.
+    if (testing::kSanitized && &year != std::end(rows) - 1) continue;
     const std::vector<DstRow> table =
         RowsWithin(year.zone, absl::FromCivil(year.from, absl::UTCTimeZone()),
                    absl::FromCivil(year.to, absl::UTCTimeZone()));
