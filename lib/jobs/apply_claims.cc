@@ -86,6 +86,9 @@ void Claiming::Claim(const pb::ClaimItem& item, pb::ClaimAnswer* answer) {
   if (is_first) {
     pb::LiveRun* run = job.Change().mutable_runs(index);
     run->set_due_us(item.due_us());
+    // Where the due time moves on, so does the earliest start: the next leader's clock may say that
+    // it is still to come.
+    run->set_ready_us(std::max(run->ready_us(), item.due_us()));
     run->set_missed(item.missed());
     run->set_first_claim_done(true);
   }
@@ -130,7 +133,7 @@ void Claiming::EnterFlight(const pb::ClaimItem& item, JobEdit& job, int index,
   row->set_attempt(run.attempts() + 1);
   row->set_queue(item.queue());
   row->set_priority(item.priority());
-  row->set_ready_us(item.ready_us());
+  row->set_ready_us(run.ready_us());
   ctx_.EnterInflight(item.job_id(), item.run(), *row);
   answer->set_outcome(pb::ClaimAnswer::CLAIMED);
   answer->set_token(row->token());

@@ -226,7 +226,7 @@ absl::StatusOr<Claimer::Decision> Claimer::Decide(const jobs::SlotKey& row,
   StartRequest& start = decision.start;
   start.key = KeyOf(row);
   start.due = absl::FromUnixMicros(item.due_us());
-  start.ready = absl::FromUnixMicros(row.ready_us);
+  start.ready = absl::FromUnixMicros(std::max(row.ready_us, item.due_us()));
   start.missed = item.missed();
   start.job = std::make_shared<const Job>(jobs::MakeJob(row.job_id, record.definition));
   return decision;

@@ -102,6 +102,25 @@ TEST_CASE("a claim for missed occurrences takes the last one's nominal time and 
   REQUIRE(world.Attempts("r")[0].due == absl::FromUnixMicros(due + 180 * kSecond));
 }
 
+// The clock by which it was claimed may have been ahead of all others.
+TEST_CASE("what was claimed for a later due time is put back for that one") {
+  OpenWorld world;
+  world.CreateRecurring("r", 60 * kSecond);
+  const int64_t due = world.now + 60 * kSecond;
+  const uint64_t run = world.Record("r")->schedule.runs(0).run();
+  world.Claim("r", {.missed = 3, .later_by = 180 * kSecond});
+  SECTION("by its leader") { world.PutBack(world.InFlight("r")); }
+  SECTION("as its node died") { world.CloseSession("n1", {.taken = world.InFlight("r")}); }
+  SECTION("by a pause") {
+    world.Pause("r", {.withdrawn = world.InFlight("r")});
+    world.Resume("r");
+  }
+  const std::vector<SlotKey> slots = world.Slots();
+  REQUIRE(slots.size() == 2);
+  REQUIRE(slots[0].run == run);
+  REQUIRE(slots[0].ready_us == due + 180 * kSecond);
+}
+
 TEST_CASE("a claim computed from an older revision, cursor or run is stale") {
   OpenWorld world;
   world.CreateRecurring("r");
