@@ -89,9 +89,15 @@ void RaftChecks::LookAtLeading(const Machine& machine, const raft::Core& core) {
             "a leader committed an entry of an earlier term that none of its own stands behind");
   }
   if (leads && core.configuration().IsJoint()) Probe("raft.led-joint");
-  if (seen.lease && !lease) seen.lease_ended = world_.now();
   seen.leads = leads;
   seen.lease = lease;
+}
+
+void RaftChecks::LookAtLease(const Machine& machine) {
+  Seen& seen = seen_[machine.number];
+  const bool lease = machine.member->raft().HasLease();
+  if (seen.had_lease && !lease) seen.lease_ended = world_.now();
+  seen.had_lease = lease;
 }
 
 void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {

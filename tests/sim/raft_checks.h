@@ -55,6 +55,8 @@ class RaftChecks {
   using ApplicationCheck = void (*)(Machine& from, const std::string& frame);
   void CheckApplication(ApplicationCheck check) { check_application_ = check; }
 
+  // After each task: a disk that fails ends a lease as well.
+  void LookAtLease(const Machine& machine);
   // When the machine's last lease ended, as far as tasks have shown it since its boot.
   MonoTime LeaseEnded(int machine) const { return seen_[machine].lease_ended; }
   // The clocks' promise is kept (drift within 1 %), so leases are worth checking.
@@ -78,7 +80,8 @@ class RaftChecks {
     raft::Configuration configuration;  // while it leads
     bool leads = false;
     bool lease = false;
-    MonoTime lease_ended;  // the last one
+    bool had_lease = false;  // after the last task
+    MonoTime lease_ended;    // the last one
     uint64_t looks = 0;
   };
 

@@ -186,6 +186,7 @@ void World::AfterEvent() {
   const auto [machine, task] = known->second;
   if (machine == nullptr || !machine->up()) return;
   if (task == "raft") checks_->AfterRaft(*machine);
+  checks_->LookAtLease(*machine);
   machine->member->AfterTask(task);
   const auto behind = behind_.find(machine->number);
   if (behind == behind_.end() || !IsBehind(behind->second, task)) return;
