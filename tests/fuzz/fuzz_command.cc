@@ -55,7 +55,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       const std::vector<QueueRoom> rooms = {{.queue = "noop", .room = 2}};
       const auto due = machine->TakeDue(Term(1), INT64_MAX, rooms, 2);
       SCHEDULED_ASSERT(due.ok(), "rows are taken");
-      if (index % 2 == 0) SCHEDULED_ASSERT(machine->ReturnDue(Term(1), due->rows).ok(), "and returned");
+      if (index % 2 == 0)
+        SCHEDULED_ASSERT(machine->ReturnDue(Term(1), due->rows).ok(), "and returned");
     }
   }
   return 0;
