@@ -128,6 +128,7 @@ class Worker {
   OutcomeMessage Conclude(const Running& running, RunResult result, absl::Time end) const;
   void Keep(std::vector<OutcomeMessage>* fresh, OutcomeMessage outcome);
   void SendFresh(std::vector<OutcomeMessage> fresh);
+  static DeliveryId IdOf(const RunKey& key) { return {key.run, key.token}; }
   std::vector<DeliveryId> RunningIds() const;  // in order, whatever the hash table's
   void Forget(DeliveryId id);                  // takes it out of runs_
   void ArmDeadline();
