@@ -80,9 +80,7 @@ void RaftChecks::AfterRaft(Machine& machine) {
 void RaftChecks::LookAtLeading(const Machine& machine, const raft::Core& core) {
   Seen& seen = seen_[machine.number];
   const bool leads = core.role() == raft::Role::kLeader;
-  const bool lease = leads && machine.member->raft().HasLease();
   if (seen.leads && !leads) Probe("raft.stepped-down");
-  if (seen.lease && leads && !lease) Probe("raft.lease-expired");
   if (leads && seen.leads && seen.led == core.term() && core.commit() > seen.commit) {
     if (core.TermAt(seen.commit.Next()) != core.term()) Probe("raft.old-term-committed");
     Require(core.TermAt(core.commit()) == core.term(),
@@ -90,14 +88,16 @@ void RaftChecks::LookAtLeading(const Machine& machine, const raft::Core& core) {
   }
   if (leads && core.configuration().IsJoint()) Probe("raft.led-joint");
   seen.leads = leads;
-  seen.lease = lease;
 }
 
 void RaftChecks::LookAtLease(const Machine& machine) {
   Seen& seen = seen_[machine.number];
   const bool lease = machine.member->raft().HasLease();
-  if (seen.had_lease && !lease) seen.lease_ended = world_.now();
-  seen.had_lease = lease;
+  if (seen.lease && !lease) {
+    seen.lease_ended = world_.now();
+    if (seen.leads) Probe("raft.lease-expired");
+  }
+  seen.lease = lease;
 }
 
 void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {

@@ -79,9 +79,8 @@ class RaftChecks {
     Term led;                           // the newest term that it led
     raft::Configuration configuration;  // while it leads
     bool leads = false;
-    bool lease = false;
-    bool had_lease = false;  // after the last task
-    MonoTime lease_ended;    // the last one
+    bool lease = false;    // after the last task
+    MonoTime lease_ended;  // the last one
     uint64_t looks = 0;
   };
 
