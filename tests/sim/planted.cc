@@ -132,7 +132,7 @@ const PlantedBug* FindPlanted(std::string_view name) {
 bool TryPlanted(const PlantedBug& bug, const CampaignOptions& options) {
   if (bug.seeds == 0) {
     fmt::print("open {}: no campaign has found it yet\n", bug.name);
-    return false;
+    return true;
   }
   CampaignOptions one = options;
   one.seeds.workload = bug.workload;

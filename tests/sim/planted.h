@@ -28,7 +28,8 @@ struct PlantedBug {
 std::span<const PlantedBug> PlantedBugs();
 const PlantedBug* FindPlanted(std::string_view name);
 
-// Runs the bug's seeds until the first finding. Prints a line. True if it was found.
+// Runs the bug's seeds until the first finding. Prints a line. False if it was not found, and
+// the list says that it is.
 bool TryPlanted(const PlantedBug& bug, const CampaignOptions& options);
 
 }  // namespace scheduled::sim
