@@ -88,6 +88,8 @@ ScratchFolder::ScratchFolder(const std::string& base) {
 ScratchFolder::~ScratchFolder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+  // What it lay in goes as well, if nothing else is there.
+  std::filesystem::remove(std::filesystem::path(path_).parent_path(), ignored);
 }
 
 }  // namespace scheduled::bench
