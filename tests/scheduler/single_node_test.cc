@@ -1,5 +1,5 @@
-// One node, from a create to its recorded end, in virtual time: retries, timeouts, recurring jobs,
-// capacity, restarts and the drain.
+// One node, from a create to its recorded end, in virtual time: retries, timeouts, capacity,
+// restarts and the drain.
 #include <catch2/catch.hpp>
 
 #include "scheduler/world.h"
@@ -263,92 +263,6 @@ TEST_CASE("what was held when the clock was set back takes no room from what is 
   CHECK(runs == 1);
   CHECK(world.StatusOf("b") == JobStatus::kCompleted);
   CHECK(world.StatusOf("a") == JobStatus::kPending);
-}
-
-// --- Recurring ----------------------------------------------------------------------------------
-
-TEST_CASE("a recurring job runs at each of its times, and ends after its last date") {
-  World world;
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10))
-                            .Until(kBegin + absl::Seconds(45)))
-              .ok());
-  world.Run(absl::Minutes(2));
-  REQUIRE(world.seen().size() == 4);
-  for (size_t i = 0; i < 4; ++i) {
-    CHECK(world.seen()[i].run->due == kBegin + absl::Seconds(10) * static_cast<int>(i + 1));
-    CHECK(world.seen()[i].started == world.seen()[i].run->due);
-  }
-  CHECK(world.StatusOf("a") == JobStatus::kCompleted);
-}
-
-TEST_CASE("an occurrence that is due while the one before still runs is recorded as skipped") {
-  World world;
-  world.OnWork(world.KeepDone());
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10)))
-              .ok());
-  world.Run(absl::Seconds(25));  // the first still runs as the second is due
-  CHECK(world.seen().size() == 1);
-  world.kept().at("a")(absl::OkStatus());
-  world.kept().clear();
-  world.Run(absl::Seconds(6));
-  REQUIRE(world.seen().size() == 2);
-  CHECK(world.seen()[1].run->due == kBegin + absl::Seconds(30));
-  int skipped = 0;
-  for (const Attempt& attempt : world.Attempts("a")) {
-    if (attempt.status == JobStatus::kSkipped) {
-      ++skipped;
-      CHECK(attempt.error_type == "overlap");
-    }
-  }
-  CHECK(skipped == 1);
-  CHECK(world.node(1).node().statistics().skipped == 1);
-  world.kept().clear();
-}
-
-TEST_CASE("an occurrence that waits for a retry counts as running") {
-  World world;
-  world.OnWork(
-      [](const SeenRun& seen, Done done) { done(seen.run->attempt == 1 ? Fails() : RunResult()); });
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10))
-                            .Retry({.initial = absl::Seconds(15), .jitter = 0}))
-              .ok());
-  world.Run(absl::Seconds(26));
-  REQUIRE(world.seen().size() == 2);
-  CHECK(world.seen()[1].run->attempt == 2);
-  CHECK(world.seen()[1].run->due == kBegin + absl::Seconds(10));
-}
-
-TEST_CASE("occurrences that were missed become one run that says how many it stands for") {
-  World world;
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10)))
-              .ok());
-  world.node(1).Crash();
-  world.Run(absl::Seconds(55));
-  REQUIRE(world.node(1).Start().ok());
-  world.Run(absl::Seconds(1));
-  REQUIRE(world.seen().size() == 1);
-  CHECK(world.seen()[0].run->due == kBegin + absl::Seconds(50));
-  CHECK(world.seen()[0].run->missed == 4);
-  world.Run(absl::Seconds(5));
-  REQUIRE(world.seen().size() == 2);
-  CHECK(world.seen()[1].run->due == kBegin + absl::Seconds(60));
-  CHECK(world.seen()[1].run->missed == 0);
 }
 
 // --- Executors and room -------------------------------------------------------------------------
