@@ -198,7 +198,6 @@ class Core {
 
   // leader.cc
   void On(EntriesRead event);
-  void On(PeerLink event);
   void On(const Message& message, const AppendReply& reply);
   void On(const Message& message, const HeartbeatReply& reply);
   Progress* FindPeer(const NodeId& id);

@@ -76,12 +76,6 @@ struct LogCut {
   LogIndex through;
 };
 
-// Connected to, or cut off from, a peer: it need not wait for the next heartbeat.
-struct PeerLink {
-  NodeId peer;
-  bool up = false;
-};
-
 // A transfer that Effects::send_snapshots asked for has ended.
 struct SnapshotSent {
   NodeId peer;
@@ -110,7 +104,7 @@ struct SnapshotRefused {};
 struct Deadline {};
 
 using Event = std::variant<Message, Propose, ReadBarrier, ChangeMembers, TransferTo, PersistDone,
-                           ApplyDone, EntriesRead, LogCut, PeerLink, SnapshotSent, SnapshotReceived,
+                           ApplyDone, EntriesRead, LogCut, SnapshotSent, SnapshotReceived,
                            SnapshotInstalled, SnapshotRefused, Deadline>;
 
 }  // namespace scheduled::raft

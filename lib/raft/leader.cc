@@ -205,19 +205,6 @@ void Core::On(const Message& message, const HeartbeatReply& reply) {
   }
 }
 
-void Core::On(PeerLink event) {
-  Progress* peer = role_ == Role::kLeader ? FindPeer(event.peer) : nullptr;
-  if (peer == nullptr) return;
-  if (peer->state() == PeerState::kSnapshot) {
-    // The transfer has its own way to end.
-  } else if (event.up) {
-    peer->BecomeProbe();
-  } else {
-    peer->LinkLost(now_);
-  }
-  if (event.up) SendTo(peer->id(), Heartbeat{round_});
-}
-
 void Core::BeginRound() {
   round_ = round_.Next();
   round_sent_[round_.value % kRememberedRounds] = now_;

@@ -114,9 +114,6 @@ std::string Text(const EntriesRead& event) {
   return fmt::format("fetch {}: {}", event.fetch, event.found ? Range(event.entries) : "cut");
 }
 std::string Text(const LogCut& event) { return fmt::format("cut through {}", event.through.value); }
-std::string Text(const PeerLink& event) {
-  return fmt::format("link to {} {}", event.peer.value, event.up ? "up" : "down");
-}
 std::string Text(const SnapshotSent& event) {
   return fmt::format("snapshot {} to {} {}", event.index.value, event.peer.value,
                      event.installed ? "installed" : "failed");

@@ -79,12 +79,6 @@ void Progress::BecomeProbe() {
   ClearInflight();
 }
 
-void Progress::LinkLost(MonoTime now) {
-  BecomeProbe();
-  probe_sent_ = true;
-  stirred_ = now;
-}
-
 void Progress::BecomeReplicate() {
   state_ = PeerState::kReplicate;
   probe_sent_ = false;

@@ -4,7 +4,7 @@
 //   state      what may be trusted          leaves it when                     to
 //   kProbe     match; next is a guess       an append is taken                 kReplicate
 //              (one append under way)       the entries at next were cut       kSnapshot
-//   kReplicate next - 1 is sent in order,   an append is refused, link is lost kProbe
+//   kReplicate next - 1 is sent in order,   an append is refused               kProbe
 //              at most a window unanswered  the entries at next were cut       kSnapshot
 //   kSnapshot  match; nothing is sent       the transfer ends, or an append    kProbe
 //                                           behind the log's start is taken
@@ -60,9 +60,6 @@ class Progress {
   bool AnsweredHeartbeat(MonoTime now, absl::Duration patience);
 
   void BecomeProbe();
-  // What was under way is lost, and nothing more is sent before the link is back or an answer
-  // comes.
-  void LinkLost(MonoTime now);
   void BecomeSnapshot();
   // From kSnapshot, once the transfer has ended: with `installed` through `index`.
   void SnapshotEnded(LogIndex index, bool installed);

@@ -71,7 +71,6 @@ TEST_CASE("events read as what happened") {
   CHECK(ToString(Event(EntriesRead{7, false, {}})) == "fetch 7: cut");
   CHECK(ToString(Event(EntriesRead{7, true, {CommandEntry(1, 1)}})) == "fetch 7: [1@1 \"x\"]");
   CHECK(ToString(Event(LogCut{LogIndex(8)})) == "cut through 8");
-  CHECK(ToString(Event(PeerLink{NodeId("b"), true})) == "link to b up");
   CHECK(ToString(Event(SnapshotSent{NodeId("b"), LogIndex(9), false})) == "snapshot 9 to b failed");
   const SnapshotMeta meta{At(8, 4), Voters({"a"}), LogIndex(1)};
   CHECK(ToString(Event(SnapshotReceived{NodeId("b"), Term(4), TransferId(1), meta})) ==

@@ -127,19 +127,6 @@ TEST_CASE("a follower behind the cut gets a snapshot, and then the log") {
   REQUIRE(world.AwaitApplied(world.core(leader).commit()));
 }
 
-TEST_CASE("a link that comes back is used at once") {
-  World world({.nodes = 3, .seed = 17});
-  const int leader = world.AwaitLeader();
-  const int other = leader == 1 ? 2 : 1;
-  world.Run(absl::Milliseconds(60));
-  world.Isolate(other);
-  REQUIRE(world.Commit(leader, "a"));
-  world.Heal();
-  world.Step(leader, PeerLink{World::Name(other), false});
-  world.Step(leader, PeerLink{World::Name(other), true});
-  CHECK(world.AwaitApplied(world.core(leader).commit(), absl::Milliseconds(5)));
-}
-
 TEST_CASE("messages for another group or node are counted and dropped") {
   LoneCore a({.term = 1, .log = {1}});
   a.Step(Message{GroupId(2), NodeId("b"), NodeId("a"), {}, Term(9), Heartbeat{Round(1)}});

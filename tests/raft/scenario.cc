@@ -93,7 +93,6 @@ class Scenario {
   void Propose(Words& words);
   void Read(Words& words);
   void Transfer(Words& words);
-  void LinkState(Words& words);
   void Change(Words& words);
   // What there is to see.
   void Show(Words&) { world_.Show(); }
@@ -150,7 +149,6 @@ const std::map<std::string, Scenario::Verb>& Scenario::Verbs() {
                                                     {"propose", &Scenario::Propose},
                                                     {"read", &Scenario::Read},
                                                     {"transfer", &Scenario::Transfer},
-                                                    {"link", &Scenario::LinkState},
                                                     {"change", &Scenario::Change},
                                                     {"show", &Scenario::Show},
                                                     {"peers", &Scenario::Peers},
@@ -426,13 +424,6 @@ void Scenario::Transfer(Words& words) {
   const std::string name = words.Word();
   const NodeId target(words.Eat("to ") ? words.Word() : std::string());
   world_.Step(name, TransferTo{TransferId(world_.NextId()), target});
-}
-
-void Scenario::LinkState(Words& words) {
-  const Link link = ParseLink(words.Word());
-  const bool up = words.Eat("up");
-  if (!up) words.Expect("down");
-  world_.Step(link.from, PeerLink{NodeId(link.to), up});
 }
 
 void Scenario::Change(Words& words) {

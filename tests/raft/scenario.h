@@ -33,7 +33,7 @@
 //   damaged a                              the snapshot that was to be installed is of no use
 //   received a from b [term 2]: 3@1 with (a b c) of 0       a snapshot of somebody without a core
 // Requests
-//   propose a x y · propose a 100 bytes · read a · transfer a [to b] · link a->b up|down
+//   propose a x y · propose a 100 bytes · read a · transfer a [to b]
 //   change a add d · change a learner d, remove c · change a replace c by d/4
 // What there is to see
 //   show · peers a · members of a · lease a · dropped a · waiting

@@ -35,7 +35,6 @@ struct Faults {
   bool stalls = false;
   bool transfers = false;
   bool cuts = false;
-  bool links = false;
   bool members = false;
 };
 
@@ -73,9 +72,9 @@ class Schedule {
  public:
   explicit Schedule(uint64_t seed)
       : random_(seed * 2654435761u + 1), world_(DrawWorld(random_, seed)) {
-    bool* all[] = {&faults_.crashes, &faults_.partitions, &faults_.one_way, &faults_.noise,
-                   &faults_.stalls,  &faults_.transfers,  &faults_.cuts,    &faults_.links,
-                   &faults_.members, &faults_.pairs};
+    bool* all[] = {&faults_.crashes, &faults_.partitions, &faults_.one_way,
+                   &faults_.noise,   &faults_.stalls,     &faults_.transfers,
+                   &faults_.cuts,    &faults_.members,    &faults_.pairs};
     for (bool* each : all) *each = random_.Chance(1, 2);
     if (faults_.noise) {
       world_.SetNoise(static_cast<int>(random_.Uniform(100)),
@@ -132,7 +131,7 @@ class Schedule {
 
   void Hurt() {
     const int node = AnyNode();
-    switch (random_.Uniform(11)) {
+    switch (random_.Uniform(10)) {
       case 0:
         if (faults_.crashes) world_.Crash(node);
         break;
@@ -168,12 +167,7 @@ class Schedule {
         }
         break;
       case 8:
-        if (faults_.links && world_.IsUp(node)) {
-          world_.Step(node, PeerLink{World::Name(AnyNode()), random_.Chance(1, 2)});
-        }
-        break;
       case 9:
-      case 10:
         if (faults_.members && world_.Leader() != 0) ChangeMembers();
         break;
     }
