@@ -98,10 +98,10 @@ void LogChecks::CheckConfiguration(const Machine& machine, const raft::Core& cor
   const raft::SnapshotMeta meta = core.DescribeSnapshot(applied);
   const auto behind = configurations_.upper_bound(applied);
   Require(behind != configurations_.begin(), "something is applied before any configuration");
-  const auto& [index, configuration] = *std::prev(behind);
-  Require(meta.configuration_index == index && meta.configuration == configuration, [&] {
+  const auto current = std::prev(behind);
+  Require(meta.configuration_index == current->first && meta.configuration == current->second, [&] {
     return fmt::format("{} takes configuration {} for the one at {}, which is {}", machine.id.value,
-                       meta.configuration_index.value, applied.value, index.value);
+                       meta.configuration_index.value, applied.value, current->first.value);
   });
 }
 

@@ -300,13 +300,14 @@ void RaftChecks::CheckEqual() {
   for (int i = 0; i < world_.size(); ++i) {
     const Machine& other = world_.machine(i);
     if (!world_.IsInCore(i)) continue;
-    const auto [a, b] = std::mismatch(first.tables->rows().begin(), first.tables->rows().end(),
-                                      other.tables->rows().begin(), other.tables->rows().end());
-    const bool equal = a == first.tables->rows().end() && b == other.tables->rows().end();
+    const auto& rows = first.tables->rows();
+    const auto parting = std::mismatch(rows.begin(), rows.end(), other.tables->rows().begin(),
+                                       other.tables->rows().end());
+    const auto at = parting.first;
+    const bool equal = at == rows.end() && parting.second == other.tables->rows().end();
     Require(equal, [&] {
       return fmt::format("the tables of {} and {} differ, first at key '{}'", first.id.value,
-                         other.id.value,
-                         a == first.tables->rows().end() ? "" : absl::CHexEscape(a->first));
+                         other.id.value, at == rows.end() ? "" : absl::CHexEscape(at->first));
     });
   }
 }
