@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -93,6 +94,11 @@ absl::Status SetPeers(Config& config, const std::string& value) {
         !absl::SimpleAtoi(pair.second.substr(colon + 1), &port) || port == 0 || port > 65535) {
       return absl::InvalidArgumentError(
           absl::StrCat("\"", part, "\" is no peer: n1=host:port is expected"));
+    }
+    const absl::string_view host = pair.second.substr(0, colon);
+    if (absl::StrContains(host, ':') && (host.front() != '[' || host.back() != ']')) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("\"", part, "\" is no peer: an IPv6 address stands in brackets"));
     }
     const NodeId node{std::string(pair.first)};
     if (!config.peers.emplace(node, std::string(pair.second)).second) {
@@ -220,6 +226,21 @@ absl::Status ReadFile(const std::string& path, FoundSettings& found) {
   return absl::OkStatus();
 }
 
+// Variables that another server of this kind reads, and that mean nothing here: one sentence each.
+std::vector<std::string> Unheeded() {
+  constexpr std::pair<const char*, const char*> kVariables[] = {
+      {"SLOT_GAP", "jobs fire at their own millisecond, whatever the length of a slot"},
+      {"RAFT_ADVERTISE_HOST", "peers find this node by its entry in --peers"},
+      {"DISCOVERY_STRATEGY", "peers are those of --peers"},
+  };
+  std::vector<std::string> unheeded;
+  for (const auto& [name, why] : kVariables) {
+    const char* value = std::getenv(name);
+    if (value && *value) unheeded.push_back(absl::StrCat(name, " has no effect: ", why));
+  }
+  return unheeded;
+}
+
 void ReadEnvironment(FoundSettings& found) {
   for (const Setting& setting : Settings()) {
     for (const std::string& name :
@@ -309,10 +330,14 @@ absl::StatusOr<Invocation> ReadConfig(int argc, const char* const* argv) {
   absl::StatusOr<Config> config = Apply(found);
   if (!config.ok()) return config.status();
   invocation.config = *std::move(config);
+  invocation.unheeded = Unheeded();
   if (check_only) {
     std::string shown;
     for (const auto& [flag, value] : found) {
       absl::StrAppend(&shown, flag, " = \"", value.value, "\"  # ", value.source, "\n");
+    }
+    for (const std::string& sentence : invocation.unheeded) {
+      absl::StrAppend(&shown, "# ", sentence, "\n");
     }
     invocation.print = shown + "The settings are valid.\n";
     invocation.check = true;

@@ -40,6 +40,8 @@ struct Config {
 // What the command line asks for.
 struct Invocation {
   Config config;
+  // What is set and not heeded, a sentence each.
+  std::vector<std::string> unheeded;
   // Set: print this and exit; there is nothing to run.
   std::optional<std::string> print;
   // With `print`: only if `config` can be run.

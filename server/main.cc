@@ -91,11 +91,13 @@ absl::Status AwaitEnd(const Scheduler& scheduler, const Config& config, const si
   return absl::OkStatus();
 }
 
-absl::Status Run(const Config& config, const sigset_t& signals) {
+absl::Status Run(const Config& config, const std::vector<std::string>& unheeded,
+                 const sigset_t& signals) {
   LogRepeats repeats({.sink = config.log_json ? JsonLogSink(stderr, config.log_level)
                                               : TextLogSink(stderr, config.log_level),
                       .now = MonoNow});
   const LogSink log = repeats.Sink();
+  for (const std::string& sentence : unheeded) log(LogLevel::kWarn, sentence, {});
   absl::StatusOr<std::unique_ptr<Executor>> webhooks = Webhooks(config);
   if (!webhooks.ok()) return webhooks.status();
   absl::StatusOr<std::unique_ptr<Scheduler>> scheduler =
@@ -151,7 +153,7 @@ int main(int argc, char** argv) {
     status = scheduled::server::RepairQuorum(invocation->config, invocation->confirmed);
   } else if (status.ok()) {
     const sigset_t signals = scheduled::server::BlockSignals();
-    status = scheduled::server::Run(invocation->config, signals);
+    status = scheduled::server::Run(invocation->config, invocation->unheeded, signals);
   }
   if (status.ok()) return 0;
   std::fprintf(stderr, "scheduled: %s\n", std::string(status.message()).c_str());

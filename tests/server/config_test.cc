@@ -124,6 +124,23 @@ TEST_CASE("an IPv6 address stands in brackets before its port") {
   CHECK(read->config.peers.at(NodeId("n3")) == "[::1]:7003");
 }
 
+TEST_CASE("a peer's IPv6 address without brackets is refused, for its port would be a guess") {
+  CHECK(Refusal({"--peers", "n1=fe80::1:7400"}) ==
+        "--peers is \"n1=fe80::1:7400\": \"n1=fe80::1:7400\" is no peer: an IPv6 address stands in "
+        "brackets");
+  CHECK(Read({"--peers", "n1=[fe80::1]:7400"})->config.peers.at(NodeId("n1")) == "[fe80::1]:7400");
+}
+
+TEST_CASE("a variable that means nothing here is named") {
+  CHECK(Read({})->unheeded.empty());
+  const Variable gap("SLOT_GAP", "500ms");
+  const Variable strategy("DISCOVERY_STRATEGY", "dns");
+  const std::vector<std::string> unheeded = Read({})->unheeded;
+  REQUIRE(unheeded.size() == 2);
+  CHECK_THAT(unheeded[0], Contains("SLOT_GAP has no effect"));
+  CHECK_THAT(*Read({"--check-config"})->print, Contains("# DISCOVERY_STRATEGY has no effect"));
+}
+
 TEST_CASE("a check of the settings shows what is given and where") {
   const auto read = Read({"--check-config", "--node-id", "n7"});
   REQUIRE(read.ok());
