@@ -65,8 +65,9 @@ enum class Bug : uint8_t {
   kDeliveryNotCounted,
   kDedupForgotten,
   kPausedRunEnters,
+  kLevelRaisedEarly,
 };
-inline constexpr int kBugs = static_cast<int>(Bug::kPausedRunEnters) + 1;
+inline constexpr int kBugs = static_cast<int>(Bug::kLevelRaisedEarly) + 1;
 
 #ifdef SCHEDULED_PLANTED_BUGS
 inline Bug planted_bug = Bug::kNone;

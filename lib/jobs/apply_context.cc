@@ -35,17 +35,18 @@ absl::Status Damaged(std::string_view what, std::string_view key) {
 }
 
 // Nodes that follow the level would come to differ from one that does not know it.
-absl::Status CheckLevel(uint32_t level) {
-  if (level <= kLastLevel) return absl::OkStatus();
+absl::Status CheckLevel(uint32_t level, uint32_t last_level) {
+  if (level <= last_level) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("the group has reached feature level ", level,
-                                                    ", and this program knows up to ", kLastLevel,
+                                                    ", and this program knows up to ", last_level,
                                                     ": run the newer program"));
 }
 
 }  // namespace
 
-ApplyContext::ApplyContext(TableStore& store)
+ApplyContext::ApplyContext(TableStore& store, uint32_t last_level)
     : store_(store),
+      last_level_(last_level),
       batch_(store),
       arena_block_(kArenaBlock),
       arena_(OptionsFor(arena_block_)),
@@ -72,7 +73,7 @@ absl::Status ApplyContext::Load() {
                                                       "; this library reads format ", kFormat,
                                                       " only"));
   }
-  if (absl::Status status = CheckLevel(group_.level()); !status.ok()) return status;
+  if (absl::Status status = CheckLevel(group_.level(), last_level_); !status.ok()) return status;
   std::string from = TablePrefix(kQueuesTag);
   while (true) {
     const absl::StatusOr<std::vector<TableRow>> rows =
@@ -329,7 +330,8 @@ std::vector<TableRow> ApplyContext::Scan(std::string_view from, std::string_view
 }
 
 void ApplyContext::SetGroup(uint32_t level, uint32_t epoch) {
-  if (absl::Status status = CheckLevel(level); !status.ok()) return Fail(std::move(status));
+  if (absl::Status status = CheckLevel(level, last_level_); !status.ok())
+    return Fail(std::move(status));
   group_.set_level(level);
   group_.set_epoch(epoch);
   group_changed_ = true;

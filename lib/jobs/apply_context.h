@@ -21,6 +21,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "google/protobuf/arena.h"
+#include "jobs/limits.h"
 #include "jobs/recent_rows.h"
 #include "jobs/tables.h"
 #include "proto/rows.pb.h"
@@ -52,7 +53,8 @@ class ApplyContext {
     uint64_t slots = 0;
   };
 
-  explicit ApplyContext(TableStore& store);
+  // `last_level`: the feature level that this program can follow.
+  explicit ApplyContext(TableStore& store, uint32_t last_level = kLastLevel);
 
   // Reads counters, group and queues; at open and after an install. DATA_LOSS, FAILED_PRECONDITION.
   absl::Status Load();
@@ -149,6 +151,7 @@ class ApplyContext {
   void WriteQueues();
 
   TableStore& store_;
+  const uint32_t last_level_;
   TableBatch batch_;
   std::vector<char> arena_block_;
   google::protobuf::Arena arena_;

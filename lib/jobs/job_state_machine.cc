@@ -119,7 +119,7 @@ void Remember(ApplyContext& ctx, const pb::Command& command, const Target& targe
 class JobStateMachine::Impl {
  public:
   Impl(TableStore& store, const JobStateMachineOptions& options)
-      : store_(store), options_(options), ctx_(store) {}
+      : store_(store), options_(options), ctx_(store, options.last_level) {}
 
   absl::Status Load();
   absl::StatusOr<std::vector<std::string>> Apply(std::span<const Command> commands,

@@ -34,6 +34,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jobs/dispatch_view.h"
+#include "jobs/limits.h"
 #include "jobs/tables.h"
 #include "scheduled/state_machine.h"
 #include "storage/table_store.h"
@@ -44,6 +45,8 @@ struct JobStateMachineOptions {
   // Rows held in memory in all queues together; but at least one a queue, whatever this says.
   size_t window = 8192;
   size_t load = 512;  // rows read from the store at a time
+  // The feature level that this program can follow; tests are programs of other versions as well.
+  uint32_t last_level = kLastLevel;
 };
 
 class JobStateMachine : public StateMachine {

@@ -49,7 +49,7 @@ void Housekeeping::Begin(uint32_t level) {
   level_ = level;
   ArmSweep();
   RaiseLevel();
-  if (!term_.options().alone() || level_ < kFeatureLevel) ArmLook();
+  if (!term_.options().alone() || level_ < term_.options().feature_level) ArmLook();
 }
 
 // --- What is old --------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ void Housekeeping::Remove(Sweep sweep) {
 void Housekeeping::ArmLook() {
   term_.parts().dispatch->PostAt(term_.MonoNow() + kLook, term_.Guard([this] {
     Look();
-    if (!term_.options().alone() || level_ < kFeatureLevel) {
+    if (!term_.options().alone() || level_ < term_.options().feature_level) {
       ArmLook();
     }
   }));

@@ -53,7 +53,7 @@ Node::Node(NodeOptions options, NodeParts parts)
       options_.node_id, ForwardingParts{runtime_, dispatch_.get(), send, options_.request_timeout});
   worker_ = std::make_unique<Worker>(
       WorkerOptions{options_.node_id, options_.boot, options_.alone(), options_.external_executors,
-                    kFeatureLevel, SessionTimes(options_.election_timeout)},
+                    options_.feature_level, SessionTimes(options_.election_timeout)},
       WorkerParts{runtime_, dispatch_.get(), &statistics_, log_, send,
                   [this](RunNumber run) { return RunUuid(cluster_id_, run).ToString(); }});
   calls_ = std::make_unique<Inbox<WriteCallPtr>>(dispatch_.get(), kMaxInboxBytes,
@@ -70,7 +70,7 @@ Node::Node(NodeOptions options, NodeParts parts)
 
 absl::Status Node::Start() {
   absl::StatusOr<std::unique_ptr<jobs::JobStateMachine>> machine =
-      jobs::JobStateMachine::Open(*tables_);
+      jobs::JobStateMachine::Open(*tables_, {.last_level = options_.feature_level});
   if (!machine.ok()) return machine.status();
   machine_ = *std::move(machine);
   machine_->SetObserver(this);

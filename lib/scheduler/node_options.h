@@ -38,6 +38,8 @@ struct NodeOptions {
   LogSink log;
   // Executors work on threads of their own, which virtual time waits for.
   bool external_executors = false;
+  // That this program can follow. A simulator has programs of other versions as well.
+  uint32_t feature_level = kFeatureLevel;
 
   // --- How fast it does it --------------------------------------------------------------------
   absl::Duration claim_ahead = absl::Milliseconds(50);

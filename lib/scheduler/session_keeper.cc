@@ -93,13 +93,14 @@ ClockAgreement::Verdict SessionKeeper::LookAtClocks() const {
 }
 
 uint32_t SessionKeeper::CommonLevel() const {
-  uint32_t level = kFeatureLevel;
+  std::vector<uint32_t> told;
   for (const NodeId& voter : voters_) {
     const auto it = levels_.find(voter);
-    if (it == levels_.end()) return 0;
-    level = std::min(level, it->second);
+    told.push_back(it == levels_.end() ? 0 : it->second);
   }
-  return level;
+  std::sort(told.begin(), told.end());
+  const size_t lowest = IsPlanted(Bug::kLevelRaisedEarly) ? (told.size() - 1) / 2 : 0;
+  return std::min(told[lowest], term_.options().feature_level);
 }
 
 // --- Heartbeats ---------------------------------------------------------------------------------

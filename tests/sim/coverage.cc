@@ -96,6 +96,12 @@ constexpr Mark kMarks[] = {
     {"forwarding.tried-again", Where::kGroupJobs},
     {"forwarding.sent-again", Where::kGroupJobs},
     {"node.read-waits-for-leader", Where::kGroupJobs},
+    // Programs of two versions.
+    {"sim.upgraded", Where::kJobs},
+    {"sim.downgraded", Where::kGroupJobs},
+    {"jobs.level-raised", Where::kJobs},
+    {"jobs.level-raised-after-mixed", Where::kGroupJobs},
+    {"jobs.ends-mixed", Where::kGroupJobs},
 };
 
 bool CanHappen(Where where, const SeedOptions& options) {
@@ -130,7 +136,9 @@ std::vector<std::string> NeverHappened(const std::map<std::string, uint64_t>& pr
     const auto kind = static_cast<FaultKind>(i);
     if (probes.contains(FaultName(kind))) continue;
     if (options.nodes == 1 && IsBetweenMachines(kind)) continue;
-    if (kind == FaultKind::kMembers && options.workload == WorkloadKind::kJobs) continue;
+    const bool jobs = options.workload == WorkloadKind::kJobs;
+    if (kind == FaultKind::kMembers && jobs) continue;
+    if (kind == FaultKind::kUpgrade && !jobs) continue;
     missing.push_back(fmt::format("{}: no seed drew it", FaultName(kind)));
   }
   return missing;

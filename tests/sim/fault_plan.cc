@@ -13,7 +13,7 @@ constexpr std::array<const char*, kFaultKinds> kFaultNames = {
     "fault.cut-off",   "fault.split",     "fault.mute",       "fault.clog",       "fault.reset",
     "fault.pause",     "fault.crash",     "fault.crash-all",  "fault.stall-sync", "fault.fail-sync",
     "fault.fail-read", "fault.full-disk", "fault.step-clock", "fault.drift",      "fault.transfer",
-    "fault.wipe-disk", "fault.members"};
+    "fault.wipe-disk", "fault.members",   "fault.upgrade"};
 
 constexpr std::array kBetweenMachines = {
     FaultKind::kCutOff, FaultKind::kSplit,    FaultKind::kMute,     FaultKind::kClog,
@@ -28,6 +28,11 @@ void DrawActions(FaultPlan* plan, Random* random, FaultKind kind, absl::Duration
                              .lasting = random->Between(absl::Milliseconds(1), longest),
                              .seed = random->Next()});
   }
+}
+
+void SortByTime(std::vector<FaultAction>* actions) {
+  std::stable_sort(actions->begin(), actions->end(),
+                   [](const FaultAction& a, const FaultAction& b) { return a.at < b.at; });
 }
 
 void DrawTraits(FaultPlan* plan, Random* random) {
@@ -66,7 +71,7 @@ FaultPlan FaultPlan::Draw(Random* random, int nodes, bool members, absl::Duratio
   // Two kinds that meet often find what many at once would hide.
   constexpr std::array<uint64_t, 3> kOfEight = {1, 2, 4};
   const uint64_t density = kOfEight[random->Uniform(kOfEight.size())];
-  for (size_t i = 0; i < kFaultKinds; ++i) {
+  for (size_t i = 0; i < static_cast<size_t>(FaultKind::kUpgrade); ++i) {
     const auto kind = static_cast<FaultKind>(i);
     Random own = random->Fork();
     const absl::Duration most = own.Between(absl::Milliseconds(400), absl::Seconds(15));
@@ -76,8 +81,7 @@ FaultPlan FaultPlan::Draw(Random* random, int nodes, bool members, absl::Duratio
     if (kind == FaultKind::kMembers && !members) continue;
     DrawActions(&plan, &own, kind, every, longest, length);
   }
-  std::stable_sort(plan.actions.begin(), plan.actions.end(),
-                   [](const FaultAction& a, const FaultAction& b) { return a.at < b.at; });
+  SortByTime(&plan.actions);
   for (size_t i = 0; i < plan.actions.size(); ++i) plan.actions[i].number = i;
   constexpr std::array<uint32_t, 3> kAtLeader = {0, 30, 80};
   plan.at_leader = kAtLeader[random->Uniform(kAtLeader.size())];
@@ -85,6 +89,16 @@ FaultPlan FaultPlan::Draw(Random* random, int nodes, bool members, absl::Duratio
   plan.core_first = nodes > 1 && !plan.calm && random->Chance(1, 2);
   if (!plan.calm) DrawTraits(&plan, random);
   return plan;
+}
+
+void FaultPlan::DrawUpgrade(Random* random, absl::Duration length) {
+  if (calm || !random->Chance(1, 3)) return;
+  // Some are done long before the faults are over, some are in the middle of it then.
+  const absl::Duration every = random->Between(absl::Milliseconds(500), absl::Seconds(15));
+  const size_t before = actions.size();
+  DrawActions(this, random, FaultKind::kUpgrade, every, absl::Seconds(4), length);
+  for (size_t i = before; i < actions.size(); ++i) actions[i].number = i;
+  SortByTime(&actions);
 }
 
 void FaultPlan::Keep(const std::vector<size_t>& numbers) {

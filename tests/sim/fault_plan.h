@@ -35,8 +35,9 @@ enum class FaultKind : uint8_t {
   kTransfer,   // a leader is asked to hand over
   kWipeDisk,   // one machine comes back with an empty disk, and is removed and added again
   kMembers,    // a member is removed or made a learner for a while
+  kUpgrade,    // one machine comes back with the newer program, or goes back to the older one
 };
-inline constexpr size_t kFaultKinds = 17;
+inline constexpr size_t kFaultKinds = 18;
 // A literal: also the name of the probe that counts it.
 const char* FaultName(FaultKind kind);
 // What a machine alone has nothing of.
@@ -53,6 +54,10 @@ struct FaultAction {
 struct FaultPlan {
   // For faults of `length`. Without `members`, who belongs to the group does not change.
   static FaultPlan Draw(Random* random, int nodes, bool members, absl::Duration length);
+
+  // Perhaps a rolling upgrade, whose steps are numbered behind all other actions: where there is
+  // none, a plan is what it was. For faults of `length`.
+  void DrawUpgrade(Random* random, absl::Duration length);
 
   // Leaves only the actions of these numbers.
   void Keep(const std::vector<size_t>& numbers);

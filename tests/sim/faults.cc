@@ -20,6 +20,8 @@ constexpr absl::Duration kMadStep = absl::Seconds(30);
 // A node whose disk failed is started again after so long.
 constexpr absl::Duration kRestartAfter = absl::Milliseconds(300);
 constexpr absl::Duration kAtOnce = absl::Milliseconds(120);
+// Whoever took a machine back to the older program goes on with the last one not before this.
+constexpr absl::Duration kKnownBack = absl::Seconds(15);
 
 }  // namespace
 
@@ -114,6 +116,8 @@ void Faults::DoMachine(const FaultAction& action, Random* random, int machine) {
     }
     case FaultKind::kWipeDisk:
       return Soon(random, machine, [this, machine, lasting] { DoWipeDisk(machine, lasting); });
+    case FaultKind::kUpgrade:
+      return DoUpgrade(random, machine, lasting);
     case FaultKind::kMembers:
       return DoMembers(random, machine, lasting);
     case FaultKind::kStallSync:
@@ -287,6 +291,37 @@ void Faults::DoWipeDisk(int machine, absl::Duration lasting) {
   Later(lasting, [this, machine] {
     world_.EndHarm();
     world_.Boot(machine);
+  });
+}
+
+// A machine goes back as long as another one has the older program still: once all have the newer
+// one, the group may follow it, and there is no way back.
+bool Faults::MayChangeProgram(int machine, bool back) const {
+  int others = 0;  // with the older program
+  for (int i = 0; i < world_.size(); ++i) {
+    others += i != machine && world_.machine(i).program == kProgram;
+  }
+  if (back) return others > 0 && world_.machine(machine).program == kNewerProgram;
+  const bool last = others == 0;
+  return world_.machine(machine).program == kProgram &&
+         (!last || world_.now() >= taken_back_ + kKnownBack);
+}
+
+// The machine goes back to the older program, or the next one gets the newer one.
+void Faults::DoUpgrade(Random* random, int machine, absl::Duration lasting) {
+  const bool back = random->Chance(1, 3) && MayChangeProgram(machine, true);
+  for (int i = 0; i < world_.size() && !back && !MayChangeProgram(machine, false); ++i) {
+    machine = (machine + 1) % world_.size();
+  }
+  if (!MayChangeProgram(machine, back)) return;
+  Soon(random, machine, [this, machine, lasting, back] {
+    if (!MayChangeProgram(machine, back)) return;
+    Note(fmt::format("{} gets the {} program", world_.machine(machine).id.value,
+                     back ? "older" : "newer"));
+    Probe(back ? "sim.downgraded" : "sim.upgraded");
+    if (back) taken_back_ = world_.now();
+    world_.machine(machine).program = back ? kProgram : kNewerProgram;
+    DoCrash(machine, lasting);
   });
 }
 

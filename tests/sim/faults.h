@@ -42,6 +42,8 @@ class Faults {
   void DoDrift(Random* random, int machine);
   void DoTransfer(Random* random, int machine);
   void DoWipeDisk(int machine, absl::Duration lasting);
+  bool MayChangeProgram(int machine, bool back) const;
+  void DoUpgrade(Random* random, int machine, absl::Duration lasting);
   void DoMembers(Random* random, int machine, absl::Duration lasting);
   // Links that stand for a while as `set` makes them.
   void Harm(absl::Duration lasting, std::function<void(bool)> set);
@@ -61,6 +63,7 @@ class Faults {
   Random random_;
   Operator operator_;
   bool over_ = false;
+  MonoTime taken_back_{INT64_MIN / 2};  // when a machine last went back to the older program
 };
 
 }  // namespace scheduled::sim

@@ -34,13 +34,14 @@ JobsWorkload::JobsWorkload(Random random, bool calm) : random_(random), calm_(ca
 
 absl::StatusOr<std::unique_ptr<Member>> JobsWorkload::Boot(World& world, Machine& machine) {
   Prepare(world);
-  return NodeMember::Open(&world, &machine, history_.get(), settings_);
+  return NodeMember::Open(&world, &machine, history_.get(), levels_.get(), settings_);
 }
 
 void JobsWorkload::Prepare(World& world) {
   if (history_ != nullptr) return;
   history_ = std::make_unique<JobHistory>(&world, calm_);
   client_ = std::make_unique<JobClient>(&world, random_.Fork());
+  levels_ = std::make_unique<LevelChecks>(&world);
 }
 
 void JobsWorkload::Begin(World& world) {
@@ -232,7 +233,7 @@ bool JobsWorkload::IsSettled(World& world) {
   for (int i = 0; i < world.size(); ++i) {
     if (!world.IsInCore(i)) return true;  // the others are still to come
   }
-  return IsTourOver(world);
+  return levels_->IsSettled() && IsTourOver(world);
 }
 
 // One after the other: is handed the leadership, gets a job, and that ends.
@@ -262,9 +263,9 @@ bool JobsWorkload::IsTourOver(World& world) {
 }
 
 std::string JobsWorkload::Unsettled(World& world) {
-  std::string text =
-      fmt::format("{} calls are open, leader {}, nodes {}", client_->open(), world.Leader() + 1,
-                  world.checks().AreEqual() ? "equal" : "differ");
+  std::string text = fmt::format(
+      "{} calls are open, leader {}, nodes {}, feature level {}", client_->open(),
+      world.Leader() + 1, world.checks().AreEqual() ? "equal" : "differ", levels_->reached());
   for (const std::string& one : unsettled_) text += ", " + one;
   return text;
 }
@@ -302,6 +303,7 @@ void JobsWorkload::CheckEnd(World& world) {
     if (info) status = info->status;
     history_->CheckEnd(job, status);
   }
+  levels_->CheckEnd();
   world.Digest(history_->starts());
 }
 

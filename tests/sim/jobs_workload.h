@@ -13,6 +13,7 @@
 #include "scheduler/client_commands.h"
 #include "sim/job_client.h"
 #include "sim/job_history.h"
+#include "sim/level_checks.h"
 #include "sim/node_member.h"
 #include "sim/workload.h"
 
@@ -72,6 +73,7 @@ class JobsWorkload final : public Workload {
   uint64_t last_job_ = 0;
   std::unique_ptr<JobHistory> history_;
   std::unique_ptr<JobClient> client_;
+  std::unique_ptr<LevelChecks> levels_;
   std::vector<std::string> unsettled_;
   MonoTime nudged_;
   bool asked_to_settle_ = false;

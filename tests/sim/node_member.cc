@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "sim/level_checks.h"
 #include "sim/sim_executor.h"
 
 namespace scheduled::sim {
@@ -16,12 +17,14 @@ constexpr uint64_t kRecountEvery = 8;
 
 absl::StatusOr<std::unique_ptr<NodeMember>> NodeMember::Open(World* world, Machine* machine,
                                                              JobHistory* history,
+                                                             LevelChecks* levels,
                                                              const NodeSettings& settings) {
   NodeOptions options;
   options.node_id = machine->id;
   options.peers = world->peers();
   options.boot = BootCounter(machine->boot_counter);
   options.log = world->LogSinkOf(machine->number);
+  options.feature_level = machine->program;
   options.request_timeout = settings.request_timeout;
   NodeParts parts;
   parts.runtime = machine->runtime.get();
@@ -37,10 +40,11 @@ absl::StatusOr<std::unique_ptr<NodeMember>> NodeMember::Open(World* world, Machi
       kExecutor,
       std::make_unique<SimExecutor>(world, machine, history, settings.capacity, settings.blocks));
   if (!registered.ok()) return registered;
-  return std::unique_ptr<NodeMember>(new NodeMember(*std::move(node)));
+  return std::unique_ptr<NodeMember>(new NodeMember(*machine, levels, *std::move(node)));
 }
 
 void NodeMember::AfterTask(std::string_view lane) {
+  if (lane == "apply") levels_.AfterApply(machine_);
   if (lane == "dispatch" && ++dispatched_ % kRecountEvery == 0) node_->CheckInvariants();
 }
 

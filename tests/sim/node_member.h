@@ -23,10 +23,12 @@ struct NodeSettings {
   uint64_t log_bytes = 0;  // that a log may have before it is cut; 0: as many as it likes
 };
 
+class LevelChecks;
+
 class NodeMember final : public Member {
  public:
   static absl::StatusOr<std::unique_ptr<NodeMember>> Open(World* world, Machine* machine,
-                                                          JobHistory* history,
+                                                          JobHistory* history, LevelChecks* levels,
                                                           const NodeSettings& settings);
 
   RaftNode& raft() override { return node_->raft(); }
@@ -35,8 +37,11 @@ class NodeMember final : public Member {
   void AfterTask(std::string_view lane) override;
 
  private:
-  explicit NodeMember(std::unique_ptr<Node> node) : node_(std::move(node)) {}
+  NodeMember(const Machine& machine, LevelChecks* levels, std::unique_ptr<Node> node)
+      : machine_(machine), levels_(*levels), node_(std::move(node)) {}
 
+  const Machine& machine_;
+  LevelChecks& levels_;
   std::unique_ptr<Node> node_;
   uint64_t dispatched_ = 0;  // tasks of its dispatch lane
 };

@@ -111,6 +111,8 @@ constexpr PlantedBug kPlanted[] = {
      "a write that is retried is done again"},
     {Bug::kPausedRunEnters, "paused-run-enters", 0, kJobs, 20,
      "a run of a paused job finds its way back into the slots"},
+    {Bug::kLevelRaisedEarly, "level-raised-early", 0, kJobs, 20,
+     "the feature level is raised once a majority of the voters can follow"},
 };
 
 // Each bug once, in any order, but for kTakesOldLeadersStart: as long as runs are placed on the

@@ -42,6 +42,10 @@ Drawn Draw(const SeedOptions& options) {
   drawn.length = random.Between(absl::Seconds(60), absl::Seconds(70));
   drawn.plan =
       FaultPlan::Draw(&random, drawn.nodes, options.workload == WorkloadKind::kLog, kLongest);
+  if (options.workload == WorkloadKind::kJobs) {
+    Random apart(options.seed * 0xd1342543de82ef95u + static_cast<uint64_t>(options.nodes));
+    drawn.plan.DrawUpgrade(&apart, kLongest);
+  }
   if (options.keep) drawn.plan.Keep(*options.keep);
   for (const std::string& trait : options.without) drawn.plan.LeaveOut(trait);
   drawn.rest = random.Fork();

@@ -15,6 +15,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/virtual_runtime.h"
+#include "jobs/limits.h"
 #include "raft/configuration.h"
 #include "scheduled/log.h"
 #include "scheduled/raft_node.h"
@@ -24,6 +25,11 @@
 #include "storage/memory_snapshot_files.h"
 
 namespace scheduled::sim {
+
+// The two versions of the program that there are: the newer one can follow a feature level more,
+// at which nothing else changes.
+inline constexpr uint32_t kProgram = jobs::kLastLevel;
+inline constexpr uint32_t kNewerProgram = kProgram + 1;
 
 class World;
 class Workload;
@@ -44,9 +50,10 @@ struct Machine {
   int number = 0;  // from 0
   NodeId id;
   raft::DiskId disk;
-  uint64_t boots = 0;         // lives, of whatever disk
-  uint64_t boot_counter = 0;  // as DataDirectory keeps it on the disk
-  bool wiped = false;         // since it was last a voter: what its disk had promised is void
+  uint64_t boots = 0;           // lives, of whatever disk
+  uint64_t boot_counter = 0;    // as DataDirectory keeps it on the disk
+  uint32_t program = kProgram;  // the feature level that what runs on it can follow
+  bool wiped = false;           // since it was last a voter: what its disk had promised is void
   std::unique_ptr<VirtualRuntime> runtime;
   std::unique_ptr<SyncModel> sync;
   std::unique_ptr<SimLogStore> log;
