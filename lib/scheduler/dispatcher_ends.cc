@@ -32,6 +32,8 @@ void Dispatcher::OnOutcome(SessionId session, OutcomeMessage outcome) {
       return;
     }
     entry->state = RunState::kEnding;
+    // Its session may be closed before the finish is proposed, and then it is a delivery.
+    entry->known_taken = true;
     Resolved(outcome.key.job_id);
   } else if (!unknown_.insert(outcome.key).second) {
     return;
