@@ -95,8 +95,10 @@ ClockAgreement::Verdict SessionKeeper::LookAtClocks() const {
 uint32_t SessionKeeper::CommonLevel() const {
   std::vector<uint32_t> told;
   for (const NodeId& voter : voters_) {
-    const auto it = levels_.find(voter);
-    told.push_back(it == levels_.end() ? 0 : it->second);
+    const auto it = std::find_if(sessions_.begin(), sessions_.end(), [&voter](const auto& s) {
+      return s.second.node == voter && !s.second.closing;
+    });
+    told.push_back(it == sessions_.end() ? 0 : it->second.level);
   }
   std::sort(told.begin(), told.end());
   const size_t lowest = IsPlanted(Bug::kLevelRaisedEarly) ? (told.size() - 1) / 2 : 0;
@@ -116,7 +118,6 @@ void SessionKeeper::Acknowledge(const NodeId& to, const HeartbeatMessage& beat, 
 void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat) {
   const MonoTime now = term_.MonoNow();
   clocks_.Note(from, beat.wall, now);
-  levels_[from] = beat.level;
   if (beat.session == SessionId()) {
     const auto it = std::find_if(sessions_.begin(), sessions_.end(),
                                  [&from](const auto& s) { return s.second.node == from; });
@@ -141,6 +142,7 @@ void SessionKeeper::OnHeartbeat(const NodeId& from, const HeartbeatMessage& beat
   session->deadline = now + times_.silence;
   session->rooms = beat.rooms;
   session->draining = beat.draining;
+  session->level = beat.level;
   Acknowledge(from, beat, beat.session, Verdict::kAcknowledged);
   if (beat.term == term_.term() && session->reconciled) session->channel.Taken(beat.taken);
   Resend(session);

@@ -82,7 +82,7 @@ class SessionKeeper {
 
   // Whether the clocks of a majority agree with ours.
   ClockAgreement::Verdict LookAtClocks() const;
-  // The feature level that every voter's program has; 0 until all have told.
+  // The feature level that every voter's program has; 0 while one has no session, or has not told.
   uint32_t CommonLevel() const;
 
   void CheckInvariants() const;
@@ -100,6 +100,9 @@ class SessionKeeper {
     bool closing = false;          // a command that ends it was proposed
     bool reconciled = false;
     bool draining = false;
+    // That this life's program can follow, by its heartbeats; 0: not told yet. The next life may be
+    // one of another program.
+    uint32_t level = 0;
     std::vector<ExecutorRoom> rooms;
     Channel channel;
   };
@@ -125,7 +128,6 @@ class SessionKeeper {
   SessionObserver& observer_;
   std::map<SessionId, Session> sessions_;
   std::set<NodeId> opening_;  // an OpenSession of theirs is in flight
-  std::map<NodeId, uint32_t> levels_;
   std::vector<NodeId> voters_;
   ClockAgreement clocks_;
   TimerId tick_timer_;
