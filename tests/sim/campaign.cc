@@ -216,12 +216,12 @@ class Campaign {
     } else if (word == "end") {
       worker->in_report = false;
       worker->reported = true;
-      AddFinding(worker->report);
+      AddFinding(worker->seed, worker->report);
     }
   }
 
-  void AddFinding(const std::string& report) {
-    result_.findings.push_back(report);
+  void AddFinding(uint64_t seed, const std::string& report) {
+    result_.findings.push_back({seed, report});
     if (!options_.quiet) fmt::print(stderr, "FINDING {}\n", report);
   }
 
@@ -234,11 +234,12 @@ class Campaign {
       return;
     }
     if (!worker->reported) {
-      AddFinding(WIFSIGNALED(status) ? fmt::format("seed {} nodes {}: ended by signal {} ({})",
-                                                   worker->seed, options_.seeds.nodes,
-                                                   WTERMSIG(status), strsignal(WTERMSIG(status)))
-                                     : fmt::format("seed {} nodes {}: exit {}", worker->seed,
-                                                   options_.seeds.nodes, WEXITSTATUS(status)));
+      AddFinding(worker->seed, WIFSIGNALED(status)
+                                   ? fmt::format("seed {} nodes {}: ended by signal {} ({})",
+                                                 worker->seed, options_.seeds.nodes,
+                                                 WTERMSIG(status), strsignal(WTERMSIG(status)))
+                                   : fmt::format("seed {} nodes {}: exit {}", worker->seed,
+                                                 options_.seeds.nodes, WEXITSTATUS(status)));
     }
     Start(worker, worker->seed + static_cast<uint64_t>(options_.jobs));
   }
@@ -248,8 +249,8 @@ class Campaign {
       if (worker.pid <= 0 || SecondsSince(worker.since) < options_.hang_seconds) continue;
       worker.reported = true;
       worker.since = RealTime::now();
-      AddFinding(fmt::format("seed {} nodes {}: not done within {} s", worker.seed,
-                             options_.seeds.nodes, options_.hang_seconds));
+      AddFinding(worker.seed, fmt::format("seed {} nodes {}: not done within {} s", worker.seed,
+                                          options_.seeds.nodes, options_.hang_seconds));
       kill(worker.pid, SIGKILL);
     }
   }

@@ -25,6 +25,11 @@ struct CampaignOptions {
   bool quiet = false;           // prints nothing
 };
 
+struct CampaignFinding {
+  uint64_t seed = 0;
+  std::string report;
+};
+
 struct CampaignResult {
   uint64_t seeds = 0;
   uint64_t events = 0;
@@ -34,7 +39,7 @@ struct CampaignResult {
   uint64_t committed = 0;
   uint64_t elections = 0;
   std::map<std::string, uint64_t> probes;
-  std::vector<std::string> findings;
+  std::vector<CampaignFinding> findings;  // in the order in which they came
 };
 
 // Prints a progress line now and then, and each finding as it comes, to stderr.

@@ -14,9 +14,11 @@
 //
 // It prints a progress line every ten seconds and each finding as it comes, with the seed; at its
 // end the rates, how often each rare event happened, and with --covered a finding for each that
-// never did (coverage.cc). What a seed draws and what is checked is described in fault_plan.h,
-// raft_checks.h, log_workload.h and job_history.h. A finding is replayed by its seed, workload and
-// --nodes, in any build of the same sources and by either compiler (same_digest.sh).
+// never did (coverage.cc). The first findings are then made small, within --shrink-for seconds, and
+// come with the command that replays what is left. What a seed draws and what is checked is
+// described in fault_plan.h, raft_checks.h, level_checks.h, log_workload.h and job_history.h. A
+// finding is replayed by its seed, workload and --nodes, in any build of the same sources and by
+// either compiler (same_digest.sh).
 #include <fmt/format.h>
 #include <malloc.h>
 
@@ -32,6 +34,7 @@
 #include "sim/planted.h"
 #include "sim/seed_run.h"
 #include "sim/shrink.h"
+#include "sim/small_findings.h"
 
 namespace scheduled::sim {
 namespace {
@@ -51,6 +54,7 @@ struct Arguments {
   std::string planted;
   uint64_t lot = 0;
   double for_seconds = 30;
+  std::optional<double> shrink_for;
   std::vector<size_t> keep;
 };
 
@@ -75,7 +79,15 @@ std::string JsonList(const std::vector<std::string>& texts) {
   return "[" + list + "]";
 }
 
-void PrintJson(const CampaignResult& result, const std::vector<std::string>& never) {
+void PrintJson(const CampaignResult& result, const std::vector<std::string>& never,
+               const std::vector<Shrunk>& small) {
+  std::vector<std::string> reports;
+  for (const CampaignFinding& finding : result.findings) reports.push_back(finding.report);
+  std::string shrunk;
+  for (const Shrunk& one : small) {
+    shrunk += fmt::format(R"({}{{"command":{},"runs":{},"report":{}}})", shrunk.empty() ? "" : ",",
+                          JsonString(ReplayOf(one)), one.runs, JsonString(one.report));
+  }
   std::string probes;
   for (const auto& [name, count] : result.probes) {
     probes += fmt::format("{}{}:{}", probes.empty() ? "" : ",", JsonString(name), count);
@@ -83,10 +95,10 @@ void PrintJson(const CampaignResult& result, const std::vector<std::string>& nev
   fmt::print(
       "{{\"seeds\":{},\"events\":{},\"simulated_seconds\":{:.1f},\"real_seconds\":{:.1f},"
       "\"fewest_events\":{},\"committed\":{},\"elections\":{},\"counts\":{{{}}},\"never\":{},"
-      "\"findings\":{}}}\n",
+      "\"findings\":{},\"small\":[{}]}}\n",
       result.seeds, result.events, result.simulated_seconds, result.real_seconds,
       result.fewest_events, result.committed, result.elections, probes, JsonList(never),
-      JsonList(result.findings));
+      JsonList(reports), shrunk);
 }
 
 void PrintText(const CampaignResult& result, const std::vector<std::string>& never) {
@@ -102,30 +114,13 @@ void PrintText(const CampaignResult& result, const std::vector<std::string>& nev
   fmt::print("{} findings\n", result.findings.size());
 }
 
-// How to run exactly this again.
-std::string CommandOf(const SeedOptions& seed) {
-  std::string command = fmt::format(
-      "--workload {} --seed {}", seed.workload == WorkloadKind::kJobs ? "jobs" : "log", seed.seed);
-  if (seed.nodes != 0) command += fmt::format(" --nodes {}", seed.nodes);
-  if (seed.keep && seed.keep->empty()) command += " --keep 999999";
-  if (seed.keep && !seed.keep->empty()) {
-    command += fmt::format(" --keep {}", fmt::join(*seed.keep, ","));
-  }
-  if (!seed.without.empty()) command += fmt::format(" --without {}", fmt::join(seed.without, ","));
-  return command;
-}
-
 int RunShrink(const Arguments& arguments) {
   const std::optional<Shrunk> shrunk = Shrink({.seed = arguments.campaign.seeds});
   if (!shrunk) {
     fmt::print("seed {} has no finding\n", arguments.campaign.seeds.seed);
     return 0;
   }
-  fmt::print("{}", shrunk->report);
-  for (const FaultAction& action : PlanOf(shrunk->seed).actions) {
-    fmt::print("  {}\n", ToString(action));
-  }
-  fmt::print("after {} runs: scheduled_sim {} --trace\n", shrunk->runs, CommandOf(shrunk->seed));
+  PrintSmall({*shrunk});
   return kFindingExit;
 }
 
@@ -213,6 +208,9 @@ void AddOptions(CLI::App* app, Arguments* to) {
                   "some of them, in an order drawn by lot");
   app->add_option("--lot", to->lot, "with --planted lot: the order; 0: another one each time");
   app->add_option("--for", to->for_seconds, "with --planted lot: begins no other after so long");
+  app->add_option("--shrink-for", to->shrink_for,
+                  "makes the first findings of a campaign small, within so many seconds; 0: not; "
+                  "60, and with --planted 0, if it is not said");
   app->add_flag("--json", to->json, "prints the result as JSON");
   app->add_flag("--covered", to->covered, "an event that never happened is a finding");
 }
@@ -277,7 +275,10 @@ int Main(int argc, char** argv) {
   ChooseSeeds(&arguments);
   const CampaignResult result = RunCampaign(arguments.campaign);
   const std::vector<std::string> never = NeverHappened(result.probes, seeds);
-  arguments.json ? PrintJson(result, never) : PrintText(result, never);
+  const double shrink_for = arguments.shrink_for.value_or(arguments.planted.empty() ? 60 : 0);
+  const std::vector<Shrunk> small = MakeSmall(seeds, result.findings, shrink_for);
+  arguments.json ? PrintJson(result, never, small) : PrintText(result, never);
+  if (!arguments.json) PrintSmall(small);
   const bool found = !result.findings.empty() || (arguments.covered && !never.empty());
   return found ? kFindingExit : 0;
 }

@@ -150,7 +150,7 @@ bool TryPlanted(const PlantedBug& bug, const CampaignOptions& options) {
   if (result.findings.empty()) {
     fmt::print("NOT FOUND {} by {} seeds\n", bug.name, result.seeds);
   } else {
-    const std::string& finding = result.findings.front();
+    const std::string& finding = result.findings.front().report;
     fmt::print("found {} after {} seeds ({:.1f} s): {}\n", bug.name, result.seeds + 1,
                result.real_seconds, finding.substr(0, finding.find('\n')));
   }

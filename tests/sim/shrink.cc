@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <utility>
 #include <vector>
@@ -28,12 +29,12 @@ void TellReport(const std::string& report) {
   }
 }
 
-std::string ReadAll(int pipe, int seconds, bool* hung) {
+std::string ReadAll(int pipe, double seconds, bool* hung) {
   std::string text;
   char bytes[4096];
   while (true) {
     pollfd polled{pipe, POLLIN, 0};
-    if (poll(&polled, 1, seconds * 1000) == 0) {
+    if (poll(&polled, 1, std::max(1, static_cast<int>(seconds * 1000))) == 0) {
       *hung = true;
       return text;
     }
@@ -44,7 +45,7 @@ std::string ReadAll(int pipe, int seconds, bool* hung) {
 }
 
 // The report of the seed's finding; empty if it has none.
-std::string ReportOf(const SeedOptions& seed, int hang_seconds) {
+std::string ReportOf(const SeedOptions& seed, double hang_seconds) {
   int ends[2];
   if (pipe(ends) != 0) return "";
   const pid_t child = fork();
@@ -66,15 +67,14 @@ std::string ReportOf(const SeedOptions& seed, int hang_seconds) {
   return report;
 }
 
-// What two reports of one fault have in common: their first sentence up to the first number that
-// depends on the run.
-std::string KindOf(const std::string& report) {
-  const size_t seed_end = report.find(": ");
-  std::string kind =
-      report.substr(seed_end == std::string::npos ? 0 : seed_end + 2, report.find('\n'));
-  if (kind.starts_with("assertion failed")) return kind.substr(0, kind.find('\n'));
-  const size_t end = kind.find_first_of("0123456789:\n");
-  return kind.substr(0, end);
+// When it was found, by the line of the nodes' state. Faults begin a little later than time does.
+absl::Duration TimeOf(const std::string& report) {
+  double seconds = 0;
+  const size_t at = report.find("\ntime ");
+  if (at == std::string::npos || std::sscanf(report.c_str() + at, "\ntime %lf s", &seconds) != 1) {
+    return absl::InfiniteDuration();
+  }
+  return absl::Seconds(seconds);
 }
 
 // ---- Fewer and fewer
@@ -84,14 +84,15 @@ class Shrinker {
   explicit Shrinker(const ShrinkOptions& options) : options_(options), best_(options.seed) {}
 
   std::optional<Shrunk> Run() {
-    report_ = ReportOf(best_, options_.hang_seconds);
+    report_ = ReportOf(best_, HangSeconds());
     if (report_.empty()) return std::nullopt;
     kind_ = KindOf(report_);
     const FaultPlan plan = PlanOf(best_);
     std::vector<size_t> all;
     for (const FaultAction& action : plan.actions) all.push_back(action.number);
     best_.keep = all;
-    fmt::print(stderr, "{} faults lead to: {}\n", all.size(), kind_);
+    if (!options_.quiet) fmt::print(stderr, "{} faults lead to: {}\n", all.size(), kind_);
+    LeaveOutLater(plan);
     TryWithoutAny();
     LeaveOutActions();
     for (const std::string_view trait : plan.Traits()) {
@@ -104,17 +105,37 @@ class Shrinker {
   }
 
  private:
+  double SecondsLeft() const {
+    if (options_.most_seconds <= 0) return options_.hang_seconds;
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start_;
+    return options_.most_seconds - taken.count();
+  }
+
+  // That one run may take from now on.
+  double HangSeconds() const { return std::min<double>(options_.hang_seconds, SecondsLeft()); }
+
   // True: the same finding comes up, and this is the best from now on.
   bool Try(SeedOptions fewer) {
-    if (runs_ >= options_.most_runs) return false;
+    if (runs_ >= options_.most_runs || SecondsLeft() <= 0) return false;
     ++runs_;
-    const std::string report = ReportOf(fewer, options_.hang_seconds);
+    const std::string report = ReportOf(fewer, HangSeconds());
     if (report.empty() || KindOf(report) != kind_) return false;
     best_ = std::move(fewer);
     report_ = report;
+    if (options_.quiet) return true;
     fmt::print(stderr, "run {}: {} faults and {} traits are left\n", runs_, best_.keep->size(),
                PlanOf(best_).Traits().size());
     return true;
+  }
+
+  // What was to come behind the finding has led to nothing.
+  void LeaveOutLater(const FaultPlan& plan) {
+    const absl::Duration found = TimeOf(report_);
+    SeedOptions fewer = best_;
+    for (const FaultAction& action : plan.actions) {
+      if (action.at > found) std::erase(*fewer.keep, action.number);
+    }
+    Try(std::move(fewer));
   }
 
   void TryWithoutAny() {
@@ -143,6 +164,7 @@ class Shrinker {
   }
 
   const ShrinkOptions options_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   SeedOptions best_;
   std::string kind_;
   std::string report_;
@@ -152,5 +174,26 @@ class Shrinker {
 }  // namespace
 
 std::optional<Shrunk> Shrink(const ShrinkOptions& options) { return Shrinker(options).Run(); }
+
+std::string KindOf(const std::string& report) {
+  const size_t seed_end = report.find(": ");
+  std::string kind =
+      report.substr(seed_end == std::string::npos ? 0 : seed_end + 2, report.find('\n'));
+  if (kind.starts_with("assertion failed")) return kind.substr(0, kind.find('\n'));
+  const size_t end = kind.find_first_of("0123456789:\n");
+  return kind.substr(0, end);
+}
+
+std::string CommandOf(const SeedOptions& seed) {
+  std::string command = fmt::format(
+      "--workload {} --seed {}", seed.workload == WorkloadKind::kJobs ? "jobs" : "log", seed.seed);
+  if (seed.nodes != 0) command += fmt::format(" --nodes {}", seed.nodes);
+  if (seed.keep && seed.keep->empty()) command += " --keep 999999";
+  if (seed.keep && !seed.keep->empty()) {
+    command += fmt::format(" --keep {}", fmt::join(*seed.keep, ","));
+  }
+  if (!seed.without.empty()) command += fmt::format(" --without {}", fmt::join(seed.without, ","));
+  return command;
+}
 
 }  // namespace scheduled::sim

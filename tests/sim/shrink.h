@@ -14,7 +14,9 @@ namespace scheduled::sim {
 struct ShrinkOptions {
   SeedOptions seed;
   int most_runs = 300;
-  int hang_seconds = 120;  // of one run
+  int hang_seconds = 120;   // of one run
+  double most_seconds = 0;  // of real time, after which the smallest so far counts; 0: no bound
+  bool quiet = false;       // prints nothing
 };
 
 struct Shrunk {
@@ -23,8 +25,16 @@ struct Shrunk {
   int runs = 0;
 };
 
-// Nothing if the seed has no finding. Prints a line for each step to stderr.
+// Nothing if the seed has no finding, or not within the time. Prints a line for each step to
+// stderr.
 std::optional<Shrunk> Shrink(const ShrinkOptions& options);
+
+// What the reports of one fault have in common: their first sentence up to the first number that
+// depends on the run.
+std::string KindOf(const std::string& report);
+
+// How to run exactly this again: the options of scheduled_sim.
+std::string CommandOf(const SeedOptions& seed);
 
 }  // namespace scheduled::sim
 
