@@ -44,6 +44,7 @@ enum class Bug : uint8_t {
   kMatchesByIndexAlone,
   kSnapshotOfNewestMembers,
   kVoteLostByRestart,
+  kTruncatedConfigurationKept,
   kAdmissionLeaks,
   // Dispatch.
   kStartsEarly,

@@ -421,6 +421,10 @@ InHand Host::in_hand() const {
   return in_hand;
 }
 
+bool Host::is_written() const {
+  return !failed_ && !founding_ && !installing_ && handed_out_ == persisted_;
+}
+
 ClusterStatus Host::status() const {
   const MonoTime now = clock_.MonoNow();
   raft::Status core;

@@ -62,8 +62,9 @@ class Host {
   void OnRoleChange(std::function<void(const RoleChange&)> observer);
   void OnApplicationFrame(std::function<void(const NodeId&, std::string)> handler);
   void SendApplicationFrame(const NodeId& to, std::string frame);
-  const raft::Core& core() const { return *core_; }  // see inspect.h, this and the next
+  const raft::Core& core() const { return *core_; }  // see inspect.h, this and the next two
   InHand in_hand() const;
+  bool is_written() const;
 
  private:
   using ApplicationHandler = std::function<void(const NodeId&, std::string)>;

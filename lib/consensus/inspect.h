@@ -21,10 +21,14 @@ struct InHand {
 
 class RaftInspection {
  public:
+  static bool IsWritten(const RaftNode& node);
   static const raft::Core& CoreOf(const RaftNode& node);
   static InHand InHandOf(const RaftNode& node);
 };
 
+// Everything that the core knows is on the disk: no write is under way, and no snapshot is being
+// installed.
+inline bool InspectIsWritten(const RaftNode& node) { return RaftInspection::IsWritten(node); }
 inline const raft::Core& InspectCore(const RaftNode& node) { return RaftInspection::CoreOf(node); }
 inline InHand InspectInHand(const RaftNode& node) { return RaftInspection::InHandOf(node); }
 

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/codec.h"
+#include "base/planted.h"
 #include "consensus/envelope.h"
 #include "raft/codec.h"
 
@@ -119,8 +120,10 @@ void Ledger::Follow(const LogWrite& write, std::vector<LogWrite>* writes) {
   own.group = side_group_;
   while (write.truncate_from && !configurations_.empty() &&
          configurations_.back().configuration.index >= *write.truncate_from) {
-    own.truncate_from = configurations_.back().record;
-    last_record_ = configurations_.back().record.Prev();
+    if (!IsPlanted(Bug::kTruncatedConfigurationKept)) {
+      own.truncate_from = configurations_.back().record;
+      last_record_ = configurations_.back().record.Prev();
+    }
     configurations_.pop_back();
   }
   for (const LogRecord& entry : write.entries) {

@@ -64,6 +64,7 @@ void RaftNode::SendApplicationFrame(const NodeId& to, std::string frame) {
 }
 
 const raft::Core& RaftInspection::CoreOf(const RaftNode& node) { return node.impl_->host->core(); }
+bool RaftInspection::IsWritten(const RaftNode& node) { return node.impl_->host->is_written(); }
 InHand RaftInspection::InHandOf(const RaftNode& node) { return node.impl_->host->in_hand(); }
 
 }  // namespace scheduled

@@ -152,6 +152,16 @@ raft::Recovered Found(const NodeId& self, std::string cluster_id,
   return recovered;
 }
 
+absl::StatusOr<raft::Recovered> ReadRecovered(LogStore* store, GroupId group,
+                                              AppliedPosition applied) {
+  absl::StatusOr<Ledger> ledger = Ledger::Load(store, group);
+  if (!ledger.ok()) return ledger.status();
+  absl::StatusOr<LogState> log = store->Load(group);
+  if (!log.ok()) return log.status();
+  if (absl::Status fits = CheckApplied(*log, applied); !fits.ok()) return fits;
+  return ToRecovered(*log, *ledger, applied);
+}
+
 absl::StatusOr<Recovery> Recover(const RaftOptions& options, const RaftParts& parts) {
   absl::StatusOr<Ledger> ledger = Ledger::Load(parts.log_store, parts.group);
   if (!ledger.ok()) return ledger.status();

@@ -23,6 +23,11 @@ struct Recovery {
 // machine contradict each other.
 absl::StatusOr<Recovery> Recover(const RaftOptions& options, const RaftParts& parts);
 
+// What a replica would begin with that found this log and a state that has applied as much. Reads
+// only. DATA_LOSS as for Recover.
+absl::StatusOr<raft::Recovered> ReadRecovered(LogStore* store, GroupId group,
+                                              AppliedPosition applied);
+
 // Entry 1: the configuration that a group begins with, in term 1. Through `writes` it becomes
 // durable in one batch with the ledger's records.
 inline constexpr Term kFoundingTerm{1};

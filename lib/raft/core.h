@@ -116,6 +116,10 @@ class Core {
   // handed out to be applied and is not cut.
   SnapshotMeta DescribeSnapshot(LogIndex index) const;
 
+  // What a restart is to find once all of it is durable: what the core was built from, as it stands
+  // now. For tests and simulation.
+  Recovered ToRecover() const;
+
   // Recounts what is kept as a running figure, of the entries in memory the `newest` only. For
   // tests and simulation; the checks are in the order of the members.
   void CheckInvariants(uint64_t newest = UINT64_MAX) const;

@@ -38,6 +38,17 @@ void Core::CheckInvariants(uint64_t newest) const {
   CheckReads();
 }
 
+Recovered Core::ToRecover() const {
+  Recovered recovered;
+  recovered.hard_state = hard_state_;
+  recovered.base = log_.base();
+  recovered.last = log_.last();
+  recovered.terms = log_.runs();
+  recovered.configurations = membership_.history();
+  recovered.applied = {applied_, *log_.TermAt(applied_)};
+  return recovered;
+}
+
 void Core::CheckLeader() const {
   SCHEDULED_ASSERT(hard_state_.vote == options_.self, "a leader has its own vote");
   SCHEDULED_ASSERT(term_start_ < log_.base().index || log_.TermAt(term_start_) == hard_state_.term,

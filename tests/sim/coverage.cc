@@ -65,6 +65,7 @@ constexpr Mark kMarks[] = {
     {"consensus.install-ended-at-start", Where::kGroupLog},
     {"sim.members-changed", Where::kGroup},
     {"raft.configuration-truncated", Where::kGroupLog},
+    {"sim.reload-after-rare-write", Where::kGroup},
     // The dispatcher.
     {"jobs: a stale claim", Where::kJobs},
     {"jobs: a finish is dropped", Where::kJobs},

@@ -39,6 +39,8 @@ constexpr PlantedBug kPlanted[] = {
      "an acknowledgement is sent before its entries are durable"},
     {Bug::kVoteLostByRestart, "vote-lost-by-restart", 16, kLog, 20,
      "a vote is on the disk, and a restart does not read it"},
+    {Bug::kTruncatedConfigurationKept, "truncated-configuration-kept", 6, kLog, 60,
+     "a configuration that was truncated stays on the disk, and a restart would take it up again"},
     {Bug::kTermWrittenLater, "term-written-later", 12, kLog, 20,
      "entries are written without the term that they came with"},
     {Bug::kReadsBeforeFirstCommit, "reads-before-first-commit", 17, kLog, 40,

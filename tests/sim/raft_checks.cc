@@ -23,7 +23,11 @@ constexpr uint64_t kFullRecountEvery = 256;
 }  // namespace
 
 RaftChecks::RaftChecks(World* world)
-    : world_(*world), logs_(world->size()), truth_(1), seen_(world->size()) {
+    : world_(*world),
+      logs_(world->size()),
+      reloads_(world->size()),
+      truth_(1),
+      seen_(world->size()) {
   world_.network().SetObserver(
       [this](int from, int to, FrameClass frame_class, const std::string& frame) {
         world_.Digest(frame);
@@ -73,6 +77,7 @@ void RaftChecks::AfterRaft(Machine& machine) {
   }
   CheckCommitted(machine, std::min(core.commit(), core.durable()));
   logs_.CheckConfiguration(machine, core);
+  reloads_.AfterRaft(machine);
   if (expect_leases_) CheckLeases();
 }
 
@@ -219,6 +224,7 @@ void RaftChecks::CheckLeases() {
 void RaftChecks::OnWrite(Machine& machine, const LogWrite& write) {
   if (write.group != kSimGroup) return;
   logs_.OnWrite(machine, write);
+  reloads_.OnWrite(machine, write);
   for (const LogRecord& record : write.entries) {
     world_.Digest(record.index.value ^ (record.term.value << 32));
   }
@@ -334,7 +340,7 @@ std::string RaftChecks::InHandAtRest(const Machine& machine) {
 void RaftChecks::AwaitRest() {
   const MonoTime limit = world_.now() + kRestsWithin;
   for (int i = 0; i < world_.size(); ++i) {
-    const Machine& machine = world_.machine(i);
+    Machine& machine = world_.machine(i);
     while (machine.up()) {
       const std::string in_hand = InHandAtRest(machine);
       if (in_hand.empty()) break;
@@ -342,6 +348,12 @@ void RaftChecks::AwaitRest() {
               [&] { return fmt::format("{} has {} for ever", machine.id.value, in_hand); });
       world_.loop().RunUntil(world_.now() + kLookForRest);
     }
+    while (machine.up() && !ReloadChecks::IsAllWritten(machine)) {
+      Require(world_.now() < limit,
+              [&] { return fmt::format("{} never has all on its disk", machine.id.value); });
+      world_.loop().RunUntil(world_.now() + kLookForRest);
+    }
+    if (machine.up()) ReloadChecks::Check(machine);
   }
 }
 

@@ -14,7 +14,7 @@
 //   7. A leader commits entries of earlier terms by one of its own behind them.
 //  11. Once all is quiet, every permit, window and waiting caller has been given back.
 //
-// Rules 8 to 10 are in log_checks.h.
+// Rules 8 to 10 are in log_checks.h, rule 12 is in reload_checks.h.
 #ifndef SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
 #define SCHEDULED_TESTS_SIM_RAFT_CHECKS_H_
 
@@ -28,6 +28,7 @@
 #include "raft/core.h"
 #include "scheduled/transport.h"
 #include "sim/log_checks.h"
+#include "sim/reload_checks.h"
 #include "sim/world.h"
 
 namespace scheduled::sim {
@@ -48,7 +49,8 @@ class RaftChecks {
   // All that are up have the same log and the same tables, byte by byte. False: not yet.
   bool AreEqual();
   void CheckEqual();
-  // Nobody asks anything any more: goes on until each node that is up has had an instant of rest.
+  // Nobody asks anything any more: goes on until each node that is up has had an instant of rest,
+  // and another one in which its disk says all that it knows.
   void AwaitRest();
 
   // Called with each frame of the application that is sent.
@@ -101,6 +103,7 @@ class RaftChecks {
 
   World& world_;
   LogChecks logs_;
+  ReloadChecks reloads_;
   std::vector<Truth> truth_;  // by index, from 1
   std::map<Term, int> leaders_;
   std::map<std::pair<raft::DiskId, Term>, NodeId> votes_;

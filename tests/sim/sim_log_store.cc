@@ -93,7 +93,11 @@ absl::StatusOr<std::vector<LogRecord>> SimLogStore::Read(GroupId group, LogIndex
     failure_ = absl::DataLossError("simulated: an entry is damaged");
     return failure_;
   }
-  const Log& log = seen_[group];
+  return ReadIn(seen_[group], from, to, max_bytes);
+}
+
+absl::StatusOr<std::vector<LogRecord>> SimLogStore::ReadIn(const Log& log, LogIndex from,
+                                                           LogIndex to, size_t max_bytes) {
   if (from < log.state.first || to > log.state.last.Next()) {
     return absl::OutOfRangeError("the entries are no longer in the log");
   }
@@ -164,6 +168,35 @@ const LogState* SimLogStore::State(GroupId group) const {
 const HardState& SimLogStore::DurableHardState(GroupId group) {
   Settle(sync_.now());
   return durable_[group].state.hard_state;
+}
+
+class SimLogStore::DurableView final : public LogStore {
+ public:
+  explicit DurableView(const Image& image) : image_(image) {}
+
+  absl::StatusOr<LogState> Load(GroupId group) override { return LogOf(group).state; }
+  absl::StatusOr<std::vector<LogRecord>> Read(GroupId group, LogIndex from, LogIndex to,
+                                              size_t max_bytes) override {
+    return ReadIn(LogOf(group), from, to, max_bytes);
+  }
+  absl::Status Write(std::span<const LogWrite>) override { return OnlyRead(); }
+  absl::Status CutBefore(GroupId, LogIndex) override { return OnlyRead(); }
+  absl::Status MarkCleanStop() override { return OnlyRead(); }
+
+ private:
+  static absl::Status OnlyRead() { return absl::UnimplementedError("to read only"); }
+  const Log& LogOf(GroupId group) const {
+    const auto log = image_.find(group);
+    return log == image_.end() ? never_written_ : log->second;
+  }
+
+  const Image& image_;
+  const Log never_written_;
+};
+
+std::unique_ptr<LogStore> SimLogStore::Durable() {
+  Settle(sync_.now());
+  return std::make_unique<DurableView>(durable_);
 }
 
 }  // namespace scheduled::sim

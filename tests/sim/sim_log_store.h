@@ -9,6 +9,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -48,9 +49,12 @@ class SimLogStore final : public LogStore {
   const LogRecord* FindDurable(GroupId group, LogIndex index);
   const LogState* State(GroupId group) const;
   const HardState& DurableHardState(GroupId group);
+  // As the next life would find it after a crash now that takes all that it can. To read only.
+  std::unique_ptr<LogStore> Durable();
   bool failed() const { return !failure_.ok(); }
 
  private:
+  class DurableView;
   struct Log {
     LogState state;
     std::deque<LogRecord> entries;  // state.first .. state.last
@@ -70,6 +74,8 @@ class SimLogStore final : public LogStore {
   static void Do(Image* image, std::span<const LogWrite> writes);
   static void Do(Image* image, const Cut& cut);
   static void Do(Image* image, const Call& call);
+  static absl::StatusOr<std::vector<LogRecord>> ReadIn(const Log& log, LogIndex from, LogIndex to,
+                                                       size_t max_bytes);
   static const LogRecord* FindIn(const Image& image, GroupId group, LogIndex index);
   absl::Status Full();
   absl::Status Sync(Call call);
