@@ -126,20 +126,22 @@ void VirtualLoop::StopLane(VirtualLane* lane) {
   SCHEDULED_ASSERT(!IsRunningHere(lane), "a lane is not stopped by its own task");
   std::vector<Task> dropped;  // destroyed after the lock is released
   Lock lock(mu_);
-  lane->stopped_ = true;
-  DropTasksOf(lane, &dropped);
+  if (!std::exchange(lane->stopped_, true)) DropTasksOf({&lane, 1}, &dropped);
   while (running_lane_ == lane) WaitForChange(&lock);
 }
 
-void VirtualLoop::DropTasksOf(VirtualLane* lane, std::vector<Task>* dropped) {
+void VirtualLoop::DropTasksOf(std::span<VirtualLane* const> lanes, std::vector<Task>* dropped) {
   queue_.ForEach([&](EventIndex index) {
     const Event& event = queue_[index];
-    if (event.lane == lane && event.kind != EventKind::kDropped) {
+    if (event.kind != EventKind::kDropped &&
+        std::find(lanes.begin(), lanes.end(), event.lane) != lanes.end()) {
       dropped->push_back(queue_.Drop(index));
     }
   });
-  lane->resume_ = kNoEvent;
-  while (!lane->waiting_.empty()) queue_.Free(queue_.PopFront(&lane->waiting_));
+  for (VirtualLane* lane : lanes) {
+    lane->resume_ = kNoEvent;
+    while (!lane->waiting_.empty()) queue_.Free(queue_.PopFront(&lane->waiting_));
+  }
 }
 
 std::string_view VirtualLoop::KeepName(std::string name) {

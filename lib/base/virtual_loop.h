@@ -21,6 +21,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -123,7 +124,7 @@ class VirtualLoop {
   // All below is called under the lock.
   std::string_view KeepName(std::string name);
   int64_t TrueTimeOf(const VirtualRuntime& runtime, EventKind kind, int64_t due) const;
-  void DropTasksOf(VirtualLane* lane, std::vector<Task>* dropped);
+  void DropTasksOf(std::span<VirtualLane* const> lanes, std::vector<Task>* dropped);
   void ReplaceTimers(const VirtualRuntime& runtime, EventKind kind);
   void StepWall(VirtualRuntime* runtime, int64_t by);
 

@@ -104,8 +104,8 @@ void VirtualRuntime::Kill() {
   for (VirtualLane* lane : lanes_) {
     lane->stopped_ = true;
     lane->killed_ = true;
-    loop_.DropTasksOf(lane, &dropped);
   }
+  loop_.DropTasksOf(lanes_, &dropped);
   paused_ = false;
 }
 
