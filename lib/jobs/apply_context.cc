@@ -21,10 +21,10 @@ constexpr size_t kQueuesPerScan = 512;
 // Twice what is in flight on two nodes: a schedule and a flight each.
 constexpr size_t kRecentRows = 16384;
 
-google::protobuf::ArenaOptions OptionsFor(std::vector<char>& block) {
+google::protobuf::ArenaOptions OptionsFor(char* block) {
   google::protobuf::ArenaOptions options;
-  options.initial_block = block.data();
-  options.initial_block_size = block.size();
+  options.initial_block = block;
+  options.initial_block_size = kArenaBlock;
   return options;
 }
 
@@ -48,8 +48,8 @@ ApplyContext::ApplyContext(TableStore& store, uint32_t last_level)
     : store_(store),
       last_level_(last_level),
       batch_(store),
-      arena_block_(kArenaBlock),
-      arena_(OptionsFor(arena_block_)),
+      arena_block_(std::make_unique_for_overwrite<char[]>(kArenaBlock)),
+      arena_(OptionsFor(arena_block_.get())),
       recent_(kRecentRows) {}
 
 absl::Status ApplyContext::Load() {
@@ -330,8 +330,9 @@ std::vector<TableRow> ApplyContext::Scan(std::string_view from, std::string_view
 }
 
 void ApplyContext::SetGroup(uint32_t level, uint32_t epoch) {
-  if (absl::Status status = CheckLevel(level, last_level_); !status.ok())
+  if (absl::Status status = CheckLevel(level, last_level_); !status.ok()) {
     return Fail(std::move(status));
+  }
   group_.set_level(level);
   group_.set_epoch(epoch);
   group_changed_ = true;

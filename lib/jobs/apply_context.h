@@ -153,7 +153,7 @@ class ApplyContext {
   TableStore& store_;
   const uint32_t last_level_;
   TableBatch batch_;
-  std::vector<char> arena_block_;
+  std::unique_ptr<char[]> arena_block_;
   google::protobuf::Arena arena_;
   std::string scratch_;
   RecentRows recent_;  // of schedules and inflight

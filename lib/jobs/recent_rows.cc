@@ -12,12 +12,16 @@ void RecentRows::Hold(std::string_view key, std::string_view value) {
   const auto [row, is_new] = rows_.try_emplace(std::string(key));
   row->second.assign(value);
   if (!is_new) return;
+  if (order_.size() < capacity_) {
+    order_.emplace_back(key);
+    return;
+  }
   // A key that was forgotten and came again may be given up with its first place: a row is then
   // held for less long, and never more rows than places.
   std::string& place = order_[next_];
   if (place != key) rows_.erase(View(place));
   place.assign(key);
-  next_ = (next_ + 1) % order_.size();
+  next_ = (next_ + 1) % capacity_;
 }
 
 void RecentRows::Update(std::string_view key, std::string_view value) {

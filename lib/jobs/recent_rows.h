@@ -16,7 +16,7 @@ namespace scheduled::jobs {
 class RecentRows {
  public:
   // Some 300 bytes a row.
-  explicit RecentRows(size_t capacity) : order_(capacity) {}
+  explicit RecentRows(size_t capacity) : capacity_(capacity) {}
 
   // Null if it is not held, which says nothing of the tables. Valid until the next change.
   const std::string* Find(std::string_view key) const;
@@ -32,7 +32,9 @@ class RecentRows {
   static absl::string_view View(std::string_view key) { return {key.data(), key.size()}; }
 
   absl::flat_hash_map<std::string, std::string> rows_;
-  std::vector<std::string> order_;  // a ring: the key that came to each place; it may be gone since
+  const size_t capacity_;
+  // A ring, once it is full: the key that came to each place; it may be gone since.
+  std::vector<std::string> order_;
   size_t next_ = 0;
 };
 
