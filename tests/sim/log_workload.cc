@@ -124,8 +124,8 @@ LogWorkload::LogWorkload(Random random) : random_(random) {
   // Where nothing is written for a while, whoever was cut off is as good a leader as any.
   if (random_.Chance(1, 5)) every_ = random_.Between(absl::Milliseconds(300), absl::Seconds(3));
   if (random_.Chance(1, 8)) padding_ = random_.Uniform(100'000);
-  // Two megabytes a second are enough.
-  every_ = std::max(every_, absl::Microseconds(static_cast<int64_t>(padding_ / 2)));
+  // Half a megabyte a second is enough.
+  every_ = std::max(every_, absl::Microseconds(static_cast<int64_t>(padding_ * 2)));
   // Half of the seeds cut their logs so short that whoever is away for a while needs a snapshot.
   if (random_.Chance(1, 2)) log_bytes_ = 4096 + random_.Uniform(60'000);
 }
