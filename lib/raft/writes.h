@@ -20,7 +20,6 @@ class Writes {
 
   // Through here the log in memory equals the one on disk. Falls only by truncation.
   LogIndex durable() const { return durable_; }
-  // The last entry that is part of a write, done or not.
   IoSeq done() const { return done_; }
 
   // Something to be written has changed. Entries are noticed by the log's own end.
