@@ -80,6 +80,7 @@ class Scenario {
   void Wipe(Words& words);
   void Disk(Words& words);
   void Sync(Words& words);
+  void Done(Words& words);
   void Apply(Words& words);
   void Applied(Words& words);
   void Reads(Words& words);
@@ -137,6 +138,7 @@ const std::map<std::string, Scenario::Verb>& Scenario::Verbs() {
                                                     {"wipe", &Scenario::Wipe},
                                                     {"disk", &Scenario::Disk},
                                                     {"sync", &Scenario::Sync},
+                                                    {"done", &Scenario::Done},
                                                     {"apply", &Scenario::Apply},
                                                     {"applied", &Scenario::Applied},
                                                     {"reads", &Scenario::Reads},
@@ -352,6 +354,11 @@ void Scenario::Disk(Words& words) {
 void Scenario::Sync(Words& words) {
   const std::string name = words.Word();
   world_.Sync(name, words.empty() ? SIZE_MAX : words.Number());
+}
+
+void Scenario::Done(Words& words) {
+  const std::string name = words.Word();
+  world_.Done(name, IoSeq(words.Number()));
 }
 
 void Scenario::Apply(Words& words) {

@@ -318,6 +318,17 @@ void ScenarioWorld::FinishWrite(Node& node) {
   });
 }
 
+void ScenarioWorld::Done(const std::string& name, IoSeq io_seq) {
+  Node& node = Find(name);
+  while (!node.writes.empty() && node.writes.front().io_seq <= io_seq) {
+    node.disk.Write(node.writes.front());
+    node.writes.pop_front();
+  }
+  node.done = std::max(node.done, io_seq);
+  Release(node);
+  Step(name, PersistDone{io_seq});
+}
+
 void ScenarioWorld::Release(Node& node) {
   while (!node.held.empty() && node.held.front().after_io <= node.done) {
     Message message = std::move(node.held.front().message);

@@ -69,6 +69,8 @@ class ScenarioWorld {
   void Wipe(const std::string& node, DiskId disk);
   void SetDiskSlow(const std::string& node, bool slow);
   void Sync(const std::string& node, size_t writes);
+  // The word that write `io_seq` is done comes, before or behind that of the ones before it.
+  void Done(const std::string& node, IoSeq io_seq);
   void SetApplySlow(const std::string& node, bool slow) { Find(node).slow_apply = slow; }
   void SetFetchSlow(const std::string& node, bool slow) { Find(node).slow_fetch = slow; }
   void AnswerFetch(const std::string& node, bool found);
