@@ -209,6 +209,20 @@ TEST_CASE("a Start of the old leader is refused once the new one has asked, befo
   CHECK(stage.runs.size() == 1);
 }
 
+// Fault 45: the answer would be that it has taken nothing, and then it took something.
+TEST_CASE("a Start of the old leader right behind the new one's Reconcile is refused, too") {
+  WorkerStage stage;
+  stage.Open();
+  stage.Say({stage.Reconcile()}, Term(7));
+  stage.On([&] {
+    stage.worker->OnChannel(kLeader, {Term(8), SessionId(50), {stage.Reconcile()}});
+    stage.worker->OnChannel(kLeader, {Term(7), SessionId(50), {stage.Start(2, 1)}});
+  });
+  CHECK(stage.Last<ReportMessage>().term == Term(8));
+  CHECK(stage.Last<ReportMessage>().runs.empty());
+  CHECK(stage.runs.empty());
+}
+
 TEST_CASE("Reconcile lists every Start that was taken and the outcomes that are kept") {
   WorkerStage stage;
   stage.Open();
