@@ -54,7 +54,7 @@ void LogChecks::OnWrite(const Machine& machine, const LogWrite& write) {
   }
 }
 
-void LogChecks::OnCrashed(const Machine& machine) {
+void LogChecks::OnCrash(const Machine& machine) {
   std::optional<Left>& left = left_[machine.number];
   left.reset();
   const LogState* state = machine.log->State(kSimGroup);

@@ -31,7 +31,7 @@ class LogChecks {
   // A write of the group's own log, before it takes effect.
   void OnWrite(const Machine& machine, const LogWrite& write);
   // The disk is as the next life finds it.
-  void OnCrashed(const Machine& machine);
+  void OnCrash(const Machine& machine);
   void OnBoot(const Machine& machine, const raft::Core& core);
   // In the order of the log, each once.
   void OnCommitted(const LogRecord& record);

@@ -46,11 +46,9 @@ void RaftChecks::OnBoot(Machine& machine) {
   AfterRaft(machine);
 }
 
-void RaftChecks::OnCrash(Machine&) {}
-
 // Rule 2 for a crash: what is committed stays on the disks of a majority.
-void RaftChecks::OnCrashed(Machine& machine) {
-  logs_.OnCrashed(machine);
+void RaftChecks::OnCrash(Machine& machine) {
+  logs_.OnCrash(machine);
   Require(quorum_for_.index == LogIndex() || IsQuorum(quorum_, quorum_for_.index, quorum_for_.term),
           [&] {
             return fmt::format("committed entry {} is on no majority of disks after a crash",
@@ -66,11 +64,13 @@ void RaftChecks::AfterRaft(Machine& machine) {
   const uint64_t behind = core.last().value - std::min(seen.commit, core.last()).value;
   core.CheckInvariants(++seen.looks % kFullRecountEvery == 1 ? UINT64_MAX : behind + 1);
   Require(core.commit() >= seen.commit, "the commit index goes back");
+  Require(core.applied() >= seen.applied, "the applied index goes back");
   LookAtLeading(machine, core);
   if (core.commit() > seen.commit && core.role() == raft::Role::kLeader) {
     CheckQuorum(machine, core);
   }
   seen.commit = core.commit();
+  seen.applied = core.applied();
   if (core.role() == raft::Role::kLeader) {
     if (seen.configuration != core.configuration()) seen.configuration = core.configuration();
     CheckLeader(machine, core);

@@ -43,8 +43,7 @@ class RaftChecks {
   explicit RaftChecks(World* world);
 
   void OnBoot(Machine& machine);
-  void OnCrash(Machine& machine);    // killed, its disk as it was
-  void OnCrashed(Machine& machine);  // its disk as the next life finds it
+  void OnCrash(Machine& machine);  // its disk as the next life finds it
   void AfterRaft(Machine& machine);
   // All that are up have the same log and the same tables, byte by byte. False: not yet.
   bool AreEqual();
@@ -77,6 +76,7 @@ class RaftChecks {
   // Of one life of a node.
   struct Seen {
     LogIndex commit;
+    LogIndex applied;
     LogIndex checked;                   // compared with the truth up to here
     Term led;                           // the newest term that it led
     raft::Configuration configuration;  // while it leads

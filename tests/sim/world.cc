@@ -127,12 +127,11 @@ void World::Crash(int number) {
   if (machine.up()) machine.member->BeforeKill();
   machine.runtime->Kill();
   workload_.OnCrash(*this, machine);
-  checks_->OnCrash(machine);
   machine.member.reset();
   machine.boot_lane.reset();
   machine.log->Crash(&random_);
   machine.tables->Crash(&random_);
-  checks_->OnCrashed(machine);
+  checks_->OnCrash(machine);
 }
 
 void World::Wipe(int number) {
