@@ -295,16 +295,15 @@ void Faults::DoWipeDisk(int machine, absl::Duration lasting) {
 }
 
 // A machine goes back as long as another one has the older program still: once all have the newer
-// one, the group may follow it, and there is no way back.
+// one, the group may follow it, and there is no way back. Until nobody can take the machine for
+// what it was before, no other gets the newer one.
 bool Faults::MayChangeProgram(int machine, bool back) const {
   int others = 0;  // with the older program
   for (int i = 0; i < world_.size(); ++i) {
     others += i != machine && world_.machine(i).program == kProgram;
   }
   if (back) return others > 0 && world_.machine(machine).program == kNewerProgram;
-  const bool last = others == 0;
-  return world_.machine(machine).program == kProgram &&
-         (!last || world_.now() >= taken_back_ + kKnownBack);
+  return world_.machine(machine).program == kProgram && world_.now() >= taken_back_ + kKnownBack;
 }
 
 // The machine goes back to the older program, or the next one gets the newer one.

@@ -55,16 +55,6 @@ void LevelChecks::OnRaised(const Machine& machine, uint32_t level) {
 
 void LevelChecks::CheckEnd() const {
   if (LowestProgram() != NewestProgram()) Probe("jobs.ends-mixed");
-  for (int i = 0; i < world_.size(); ++i) {
-    pb::GroupRow group;
-    const auto row = world_.machine(i).tables->rows().find(jobs::kGroupKey);
-    const bool parsed =
-        row != world_.machine(i).tables->rows().end() && group.ParseFromString(row->second);
-    Require(parsed && group.level() == reached_, [&] {
-      return fmt::format("{} ends at feature level {}, and the group has reached {}",
-                         world_.machine(i).id.value, group.level(), reached_);
-    });
-  }
 }
 
 }  // namespace scheduled::sim
