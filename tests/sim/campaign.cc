@@ -89,7 +89,6 @@ struct Worker {
   pid_t pid = -1;
   int pipe = -1;
   uint64_t seed = 0;      // that it runs
-  bool running = false;   // a seed
   bool reported = false;  // its end has a finding
   RealTime::time_point since;
   std::string unread;
@@ -127,8 +126,9 @@ class Campaign {
     *worker = Worker();
     if (seed > options_.last) return;
     int ends[2];
-    if (pipe(ends) != 0) return;
+    SCHEDULED_ASSERT(pipe(ends) == 0, "no pipe for a worker");
     worker->pid = fork();
+    SCHEDULED_ASSERT(worker->pid >= 0, "no process for a worker");
     if (worker->pid == 0) {
       close(ends[0]);
       told = ends[1];
@@ -192,13 +192,11 @@ class Campaign {
     words >> word;
     if (word == "begin") {
       words >> worker->seed;
-      worker->running = true;
       worker->since = RealTime::now();
     } else if (word == "done") {
       uint64_t events = 0, committed = 0, elections = 0;
       double simulated = 0;
       words >> worker->seed >> events >> simulated >> committed >> elections;
-      worker->running = false;
       ++result_.seeds;
       result_.events += events;
       result_.fewest_events = std::min(result_.fewest_events, events);

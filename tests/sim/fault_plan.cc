@@ -53,6 +53,38 @@ void DrawTraits(FaultPlan* plan, Random* random) {
   if (random->Chance(1, 4)) plan->sync_high = absl::Milliseconds(20);
 }
 
+// What is wrong all the time.
+struct Trait {
+  std::string_view name;
+  bool (*is_on)(const FaultPlan& plan);
+  void (*turn_off)(FaultPlan* plan);
+};
+
+constexpr Trait kTraits[] = {
+    {"lost", [](const FaultPlan& plan) { return plan.weather.lost > 0; },
+     [](FaultPlan* plan) { plan->weather.lost = 0; }},
+    {"doubled", [](const FaultPlan& plan) { return plan.weather.doubled > 0; },
+     [](FaultPlan* plan) { plan->weather.doubled = 0; }},
+    {"slow", [](const FaultPlan& plan) { return plan.weather.slow > 0; },
+     [](FaultPlan* plan) { plan->weather.slow = 0; }},
+    {"reordered", [](const FaultPlan& plan) { return plan.weather.reordered > 0; },
+     [](FaultPlan* plan) { plan->weather.reordered = 0; }},
+    {"delay", [](const FaultPlan& plan) { return plan.weather.delay_high != Weather().delay_high; },
+     [](FaultPlan* plan) { plan->weather.delay_high = Weather().delay_high; }},
+    {"task-cost", [](const FaultPlan& plan) { return plan.pace.task_cost > absl::ZeroDuration(); },
+     [](FaultPlan* plan) { plan->pace.task_cost = absl::ZeroDuration(); }},
+    {"lane-stalls", [](const FaultPlan& plan) { return plan.pace.stall_per_mille > 0; },
+     [](FaultPlan* plan) { plan->pace.stall_per_mille = 0; }},
+    {"slow-syncs", [](const FaultPlan& plan) { return plan.sync_high != FaultPlan().sync_high; },
+     [](FaultPlan* plan) { plan->sync_high = FaultPlan().sync_high; }},
+    {"core-first", [](const FaultPlan& plan) { return plan.core_first; },
+     [](FaultPlan* plan) { plan->core_first = false; }},
+    {"mad-clocks", [](const FaultPlan& plan) { return plan.mad_clocks; },
+     [](FaultPlan* plan) { plan->mad_clocks = false; }},
+    {"at-leader", [](const FaultPlan& plan) { return plan.at_leader > 0; },
+     [](FaultPlan* plan) { plan->at_leader = 0; }},
+};
+
 }  // namespace
 
 const char* FaultName(FaultKind kind) { return kFaultNames[static_cast<size_t>(kind)]; }
@@ -108,31 +140,19 @@ void FaultPlan::Keep(const std::vector<size_t>& numbers) {
 }
 
 std::vector<std::string_view> FaultPlan::Traits() const {
-  const FaultPlan none;
   std::vector<std::string_view> traits;
-  if (weather.lost > 0) traits.push_back("lost");
-  if (weather.doubled > 0) traits.push_back("doubled");
-  if (weather.slow > 0) traits.push_back("slow");
-  if (weather.reordered > 0) traits.push_back("reordered");
-  if (weather.delay_high != none.weather.delay_high) traits.push_back("delay");
-  if (pace.task_cost > absl::ZeroDuration()) traits.push_back("task-cost");
-  if (pace.stall_per_mille > 0) traits.push_back("lane-stalls");
-  if (sync_high != none.sync_high) traits.push_back("slow-syncs");
-  if (core_first) traits.push_back("core-first");
+  for (const Trait& trait : kTraits) {
+    if (trait.is_on(*this)) traits.push_back(trait.name);
+  }
   return traits;
 }
 
-void FaultPlan::LeaveOut(std::string_view trait) {
-  const FaultPlan none;
-  if (trait == "lost") weather.lost = 0;
-  if (trait == "doubled") weather.doubled = 0;
-  if (trait == "slow") weather.slow = 0;
-  if (trait == "reordered") weather.reordered = 0;
-  if (trait == "delay") weather.delay_high = none.weather.delay_high;
-  if (trait == "task-cost") pace.task_cost = absl::ZeroDuration();
-  if (trait == "lane-stalls") pace.stall_per_mille = 0;
-  if (trait == "slow-syncs") sync_high = none.sync_high;
-  if (trait == "core-first") core_first = false;
+bool FaultPlan::LeaveOut(std::string_view trait) {
+  const auto* const known = std::find_if(std::begin(kTraits), std::end(kTraits),
+                                         [trait](const Trait& each) { return each.name == trait; });
+  if (known == std::end(kTraits)) return false;
+  known->turn_off(this);
+  return true;
 }
 
 std::string ToString(const FaultAction& action) {

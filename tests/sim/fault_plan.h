@@ -35,9 +35,10 @@ enum class FaultKind : uint8_t {
   kTransfer,   // a leader is asked to hand over
   kWipeDisk,   // one machine comes back with an empty disk, and is removed and added again
   kMembers,    // a member is removed or made a learner for a while
-  kUpgrade,    // one machine comes back with the newer program, or goes back to the older one
+  kUpgrade,    // one machine comes back with the newer program, or back to the older one. The last:
+               // it is drawn apart
 };
-inline constexpr size_t kFaultKinds = 18;
+inline constexpr size_t kFaultKinds = static_cast<size_t>(FaultKind::kUpgrade) + 1;
 // A literal: also the name of the probe that counts it.
 const char* FaultName(FaultKind kind);
 // What a machine alone has nothing of.
@@ -63,7 +64,8 @@ struct FaultPlan {
   void Keep(const std::vector<size_t>& numbers);
   // What is wrong all the time, by name, and leaving one of it out.
   std::vector<std::string_view> Traits() const;
-  void LeaveOut(std::string_view trait);
+  // False: there is no trait of this name.
+  bool LeaveOut(std::string_view trait);
 
   std::vector<FaultAction> actions;  // in the order of their times
   // Of 100 faults that hit one machine, so many look for the leader.

@@ -115,7 +115,9 @@ void PrintText(const CampaignResult& result, const std::vector<std::string>& nev
 }
 
 int RunShrink(const Arguments& arguments) {
-  const std::optional<Shrunk> shrunk = Shrink({.seed = arguments.campaign.seeds});
+  const std::optional<Shrunk> shrunk = Shrink({.seed = arguments.campaign.seeds,
+                                               .hang_seconds = arguments.campaign.hang_seconds,
+                                               .most_seconds = arguments.shrink_for.value_or(0)});
   if (!shrunk) {
     fmt::print("seed {} has no finding\n", arguments.campaign.seeds.seed);
     return 0;
@@ -264,6 +266,11 @@ int Main(int argc, char** argv) {
   if (arguments.seed != 0) {
     seeds.seed = arguments.seed;
     if (!arguments.keep.empty()) seeds.keep = arguments.keep;
+    for (const std::string& trait : seeds.without) {
+      if (FaultPlan().LeaveOut(trait)) continue;
+      fmt::print(stderr, "--without {}: there is no such trait; --plan shows a seed's\n", trait);
+      return 2;
+    }
     if (arguments.plan) {
       const FaultPlan plan = PlanOf(seeds);
       fmt::print("{}\n", plan.ToString());

@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 
+#include "base/assert.h"
 #include "sim/faults.h"
 #include "sim/finding.h"
 #include "sim/jobs_workload.h"
@@ -47,7 +48,9 @@ Drawn Draw(const SeedOptions& options) {
     drawn.plan.DrawUpgrade(&apart, kLongest);
   }
   if (options.keep) drawn.plan.Keep(*options.keep);
-  for (const std::string& trait : options.without) drawn.plan.LeaveOut(trait);
+  for (const std::string& trait : options.without) {
+    SCHEDULED_ASSERT(drawn.plan.LeaveOut(trait), "a trait that is left out has a known name");
+  }
   drawn.rest = random.Fork();
   return drawn;
 }

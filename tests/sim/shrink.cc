@@ -13,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "base/assert.h"
+
 namespace scheduled::sim {
 namespace {
 
@@ -47,8 +50,9 @@ std::string ReadAll(int pipe, double seconds, bool* hung) {
 // The report of the seed's finding; empty if it has none.
 std::string ReportOf(const SeedOptions& seed, double hang_seconds) {
   int ends[2];
-  if (pipe(ends) != 0) return "";
+  SCHEDULED_ASSERT(pipe(ends) == 0, "no pipe for a run");
   const pid_t child = fork();
+  SCHEDULED_ASSERT(child >= 0, "no process for a run");
   if (child == 0) {
     close(ends[0]);
     told_parent = ends[1];
@@ -175,13 +179,21 @@ class Shrinker {
 
 std::optional<Shrunk> Shrink(const ShrinkOptions& options) { return Shrinker(options).Run(); }
 
+// Its first sentence without the numbers, which differ from run to run: also those in the names of
+// machines and jobs.
 std::string KindOf(const std::string& report) {
-  const size_t seed_end = report.find(": ");
-  std::string kind =
-      report.substr(seed_end == std::string::npos ? 0 : seed_end + 2, report.find('\n'));
-  if (kind.starts_with("assertion failed")) return kind.substr(0, kind.find('\n'));
-  const size_t end = kind.find_first_of("0123456789:\n");
-  return kind.substr(0, end);
+  const std::string first = report.substr(0, report.find('\n'));
+  const size_t seed_end = first.find(": ");
+  std::string kind;
+  for (const char c :
+       std::string_view(first).substr(seed_end == std::string::npos ? 0 : seed_end + 2)) {
+    if (!absl::ascii_isdigit(static_cast<unsigned char>(c))) {
+      kind += c;
+    } else if (!kind.ends_with('#')) {
+      kind += '#';
+    }
+  }
+  return kind;
 }
 
 std::string CommandOf(const SeedOptions& seed) {

@@ -14,9 +14,9 @@ namespace scheduled::sim {
 struct ShrinkOptions {
   SeedOptions seed;
   int most_runs = 300;
-  int hang_seconds = 120;   // of one run
-  double most_seconds = 0;  // of real time, after which the smallest so far counts; 0: no bound
-  bool quiet = false;       // prints nothing
+  double hang_seconds = 120;  // of one run
+  double most_seconds = 0;    // of real time, after which the smallest so far counts; 0: no bound
+  bool quiet = false;         // prints nothing
 };
 
 struct Shrunk {
