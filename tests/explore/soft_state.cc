@@ -134,12 +134,11 @@ void SoftState::AppendSessions(const SessionKeeper& keeper, std::string* out) {
   for (const auto& [id, session] : keeper.sessions_) {
     Put(out, id.value, session.node.value, session.boot.value, session.deadline.nanos,
         session.mute ? session.mute->nanos : -1, session.closing ? 1 : 0,
-        session.reconciled ? 1 : 0, session.draining ? 1 : 0);
+        session.reconciled ? 1 : 0, session.draining ? 1 : 0, session.level);
     PutRooms(out, session.rooms);
     AppendChannel(session.channel, out);
   }
   for (const NodeId& node : keeper.opening_) Put(out, node.value);
-  for (const auto& [node, level] : keeper.levels_) Put(out, node.value, level);
   for (const auto& [node, reading] : keeper.clocks_.readings_) {
     Put(out, node.value, Of(reading.wall), reading.mono.nanos);
   }
