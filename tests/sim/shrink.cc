@@ -2,10 +2,6 @@
 #include "sim/shrink.h"
 
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -14,61 +10,20 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "base/assert.h"
+#include "sim/campaign.h"
 
 namespace scheduled::sim {
 namespace {
 
-// ---- One run, in a process of its own
-
-int told_parent = -1;  // the child's end of the pipe
-
-void TellReport(const std::string& report) {
-  size_t done = 0;
-  while (done < report.size()) {
-    const ssize_t wrote = write(told_parent, report.data() + done, report.size() - done);
-    if (wrote <= 0) _exit(2);
-    done += static_cast<size_t>(wrote);
-  }
-}
-
-std::string ReadAll(int pipe, double seconds, bool* hung) {
-  std::string text;
-  char bytes[4096];
-  while (true) {
-    pollfd polled{pipe, POLLIN, 0};
-    if (poll(&polled, 1, std::max(1, static_cast<int>(seconds * 1000))) == 0) {
-      *hung = true;
-      return text;
-    }
-    const ssize_t got = read(pipe, bytes, sizeof bytes);
-    if (got <= 0) return text;
-    text.append(bytes, static_cast<size_t>(got));
-  }
-}
-
 // The report of the seed's finding; empty if it has none.
 std::string ReportOf(const SeedOptions& seed, double hang_seconds) {
-  int ends[2];
-  SCHEDULED_ASSERT(pipe(ends) == 0, "no pipe for a run");
-  const pid_t child = fork();
-  SCHEDULED_ASSERT(child >= 0, "no process for a run");
-  if (child == 0) {
-    close(ends[0]);
-    told_parent = ends[1];
-    RunSeed(seed, &TellReport);
-    _exit(0);
-  }
-  close(ends[1]);
-  bool hung = false;
-  std::string report = ReadAll(ends[0], hang_seconds, &hung);
-  close(ends[0]);
-  if (hung) kill(child, SIGKILL);
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (report.empty() && hung) return "does not end";
-  if (report.empty() && WIFSIGNALED(status)) return "ended by a signal";
-  return report;
+  const CampaignResult result = RunCampaign({.seeds = seed,
+                                             .first = seed.seed,
+                                             .last = seed.seed,
+                                             .twice_every = 0,
+                                             .hang_seconds = hang_seconds,
+                                             .quiet = true});
+  return result.findings.empty() ? "" : result.findings.front().report;
 }
 
 // When it was found, by the line of the nodes' state. Faults begin a little later than time does.
@@ -179,8 +134,6 @@ class Shrinker {
 
 std::optional<Shrunk> Shrink(const ShrinkOptions& options) { return Shrinker(options).Run(); }
 
-// Its first sentence without the numbers, which differ from run to run: also those in the names of
-// machines and jobs.
 std::string KindOf(const std::string& report) {
   const std::string first = report.substr(0, report.find('\n'));
   const size_t seed_end = first.find(": ");

@@ -29,8 +29,8 @@ struct Shrunk {
 // stderr.
 std::optional<Shrunk> Shrink(const ShrinkOptions& options);
 
-// What the reports of one fault have in common: their first sentence up to the first number that
-// depends on the run.
+// What the reports of one fault have in common: their first sentence without its numbers, which
+// differ from run to run, also those in the names of machines and jobs.
 std::string KindOf(const std::string& report);
 
 // How to run exactly this again: the options of scheduled_sim.
