@@ -56,6 +56,7 @@ struct Arguments {
   double for_seconds = 30;
   std::optional<double> shrink_for;
   std::vector<size_t> keep;
+  bool keep_none = false;
 };
 
 std::string JsonString(const std::string& text) {
@@ -195,6 +196,7 @@ void AddOptions(CLI::App* app, Arguments* to) {
   app->add_flag("--shrink", to->shrink, "with --seed: finds the fewest faults that still fail");
   app->add_option("--keep", to->keep, "with --seed: only the faults of these numbers")
       ->delimiter(',');
+  app->add_flag("--keep-none", to->keep_none, "with --seed: none of its faults");
   app->add_option("--without", campaign.seeds.without, "with --seed: none of these traits")
       ->delimiter(',');
   app->add_option("--nodes", campaign.seeds.nodes, "of the group; 0: each seed draws, 3 to 5")
@@ -265,7 +267,7 @@ int Main(int argc, char** argv) {
   }
   if (arguments.seed != 0) {
     seeds.seed = arguments.seed;
-    if (!arguments.keep.empty()) seeds.keep = arguments.keep;
+    if (!arguments.keep.empty() || arguments.keep_none) seeds.keep = arguments.keep;
     for (const std::string& trait : seeds.without) {
       if (FaultPlan().LeaveOut(trait)) continue;
       fmt::print(stderr, "--without {}: there is no such trait; --plan shows a seed's\n", trait);

@@ -153,7 +153,7 @@ std::string CommandOf(const SeedOptions& seed) {
   std::string command = fmt::format(
       "--workload {} --seed {}", seed.workload == WorkloadKind::kJobs ? "jobs" : "log", seed.seed);
   if (seed.nodes != 0) command += fmt::format(" --nodes {}", seed.nodes);
-  if (seed.keep && seed.keep->empty()) command += " --keep 999999";
+  if (seed.keep && seed.keep->empty()) command += " --keep-none";
   if (seed.keep && !seed.keep->empty()) {
     command += fmt::format(" --keep {}", fmt::join(*seed.keep, ","));
   }
