@@ -37,9 +37,10 @@ void LogChecks::OnWrite(const Machine& machine, const LogWrite& write) {
   std::optional<Term> before = TermBefore(machine, write);
   for (const LogRecord& record : write.entries) {
     if (before) {
-      const Known fresh{HashOf(record), *before};
-      const Known& known =
+      const Known fresh{HashOf(record), *before, machine.number};
+      Known& known =
           entries_.try_emplace({record.index.value, record.term.value}, fresh).first->second;
+      ++known.writes;
       Require(known.hash == fresh.hash, [&] {
         return fmt::format("{} writes another entry {} of term {} than was written before",
                            machine.id.value, record.index.value, record.term.value);
@@ -54,7 +55,17 @@ void LogChecks::OnWrite(const Machine& machine, const LogWrite& write) {
   }
 }
 
+// A founder whose first write a crash undid has told nobody of it: the next founding may be
+// another.
+void LogChecks::ForgetLostFounding(const Machine& machine) {
+  const auto founding = entries_.find({1, 1});
+  if (founding == entries_.end() || founding->second.writes > 1) return;
+  if (founding->second.writer != machine.number) return;
+  if (machine.log->Find(kSimGroup, LogIndex(1)) == nullptr) entries_.erase(founding);
+}
+
 void LogChecks::OnCrash(const Machine& machine) {
+  ForgetLostFounding(machine);
   std::optional<Left>& left = left_[machine.number];
   left.reset();
   const LogState* state = machine.log->State(kSimGroup);

@@ -39,10 +39,14 @@ class LogChecks {
   void CheckConfiguration(const Machine& machine, const raft::Core& core);
 
  private:
+  void ForgetLostFounding(const Machine& machine);
+
   // What an entry is, beside its position.
   struct Known {
     uint64_t hash = 0;
     Term before;
+    int writer = 0;       // the first machine
+    uint64_t writes = 0;  // by whomever
   };
   struct Left {
     raft::DiskId disk;
