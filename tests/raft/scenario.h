@@ -28,8 +28,9 @@
 //   b->a [term 2] [disk 9]: append taken through 3       arrives from b, by default of a's term
 // Nodes
 //   crash a [keeping 1] · restart a · wipe a disk 9
-//   disk a slow|quick · sync a [1] · done a 2 · apply a slow|quick · applied a 3 · reads a slow|quick
-//   answer a [cut] · cut log a 3 · snapshot a->b · install b · sent a->b 7 installed|failed
+//   disk a slow|quick · sync a [1] · done a 2 · apply a slow|quick · applied a 3
+//   reads a slow|quick · answer a [cut] · cut log a 3
+//   snapshot a->b · install b · sent a->b 7 installed|failed
 //   damaged a                              the snapshot that was to be installed is of no use
 //   received a from b [term 2]: 3@1 with (a b c) of 0       a snapshot of somebody without a core
 // Requests
