@@ -55,8 +55,7 @@ void LogChecks::OnWrite(const Machine& machine, const LogWrite& write) {
   }
 }
 
-// A founder whose first write a crash undid has told nobody of it: the next founding may be
-// another.
+// A founder speaks of its first write once that is on the disk.
 void LogChecks::ForgetLostFounding(const Machine& machine) {
   const auto founding = entries_.find({1, 1});
   if (founding == entries_.end() || founding->second.writes > 1) return;

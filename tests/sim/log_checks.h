@@ -2,7 +2,8 @@
 // on what is written to the simulated disks. RaftChecks owns it and hands it what it sees.
 //
 //   8. Logs match: an entry is known by its index and term. Wherever it is ever written, committed
-//      or not, it is the same, and so is the term of the one before it.
+//      or not, it is the same, and so is the term of the one before it. But a founding that a crash
+//      undid before anybody heard of it may be followed by another one.
 //   9. A life begins with all that the last one left on the disk: term, vote, entries, and what was
 //      applied and flushed.
 //  10. What a node takes for the configuration at its applied index, and would put into a snapshot
