@@ -126,7 +126,8 @@ class Campaign {
     *worker = Worker();
     if (seed > options_.last) return;
     int ends[2];
-    SCHEDULED_ASSERT(pipe(ends) == 0, "no pipe for a worker");
+    const int made = pipe(ends);
+    SCHEDULED_ASSERT(made == 0, "no pipe for a worker");
     worker->pid = fork();
     SCHEDULED_ASSERT(worker->pid >= 0, "no process for a worker");
     if (worker->pid == 0) {

@@ -265,17 +265,17 @@ int Main(int argc, char** argv) {
     seeds.workload = bug->workload;
     if (arguments.seed == 0 && arguments.seeds.empty()) arguments.count = bug->seeds;
   }
+  for (const std::string& trait : seeds.without) {
+    if (FaultPlan().LeaveOut(trait)) continue;
+    fmt::print(stderr, "--without {}: there is no such trait; --plan shows a seed's\n", trait);
+    return 2;
+  }
   if (arguments.seed != 0) {
     seeds.seed = arguments.seed;
     if (!arguments.keep.empty() || arguments.keep_none) seeds.keep = arguments.keep;
-    for (const std::string& trait : seeds.without) {
-      if (FaultPlan().LeaveOut(trait)) continue;
-      fmt::print(stderr, "--without {}: there is no such trait; --plan shows a seed's\n", trait);
-      return 2;
-    }
     if (arguments.plan) {
       const FaultPlan plan = PlanOf(seeds);
-      fmt::print("{}\n", plan.ToString());
+      fmt::print("{}\ntraits: {}\n", plan.ToString(), fmt::join(plan.Traits(), ","));
       for (const FaultAction& action : plan.actions) fmt::print("  {}\n", ToString(action));
       return 0;
     }

@@ -49,7 +49,8 @@ Drawn Draw(const SeedOptions& options) {
   }
   if (options.keep) drawn.plan.Keep(*options.keep);
   for (const std::string& trait : options.without) {
-    SCHEDULED_ASSERT(drawn.plan.LeaveOut(trait), "a trait that is left out has a known name");
+    const bool known = drawn.plan.LeaveOut(trait);
+    SCHEDULED_ASSERT(known, "a trait that is left out has a known name");
   }
   drawn.rest = random.Fork();
   return drawn;
