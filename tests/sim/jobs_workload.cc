@@ -202,8 +202,10 @@ bool JobsWorkload::Settle(World& world, const JobId& id, JobRecord* job) {
   const std::optional<JobInfo> info = LookAt(world, id);
   // What is not there may come yet: a create that nobody knows the end of.
   if (!info) return true;
-  job->ended = HasEnded(info->status);
-  if (job->ended) return true;
+  const bool ended = HasEnded(info->status);
+  // What is still to be answered, or nobody knows the end of, may bring it back.
+  job->ended = ended && job->under_way == 0 && job->known != Known::kUnsure;
+  if (ended) return true;
   if (unsettled_.size() < 5) {
     unsettled_.push_back(fmt::format("{} is {}", id.value, JobStatusName(info->status)));
   }
