@@ -107,8 +107,9 @@ void Operator::Look() {
     are_voters_[i] = votes && !machine.wiped;
     disk_known_[i] = are_voters_[i] && now.Find(machine.id)->disk == machine.disk;
   }
-  at_rest_ = HaveWishes();
+  // What was asked of a leader that is paused may be done yet.
   if (waits_until_ && world_.now() < *waits_until_) return;
+  at_rest_ = HaveWishes();
   std::vector<MemberChange> changes;
   for (int i = 0; i < world_.size(); ++i) {
     std::optional<MemberChange> step = Step(i, now);
