@@ -20,6 +20,12 @@ constexpr size_t kMaxHeldBytes = size_t{256} << 20;
 // After a refusal that says nothing about when to come again.
 constexpr absl::Duration kRefusedWait = absl::Milliseconds(20);
 
+// It has been started and waits to be started again; after an attempt that does not count, its wait
+// alone tells of it.
+bool IsBetweenAttempts(const pb::LiveRun& run) {
+  return run.attempts() > 0 || run.ready_us() > run.due_us();
+}
+
 RunKey KeyOf(const jobs::SlotKey& row) {
   return {JobId(row.job_id), RunNumber(row.run), FencingToken()};
 }
@@ -83,6 +89,7 @@ void Claimer::TakeDue() {
   std::vector<jobs::QueueRoom> rooms = Rooms(until);
   if (rooms.empty()) return;
   taking_ = true;
+  finished_.clear();
   const size_t max = std::min(room_in_all, kMaxItems);
   const TermParts& parts = term_.parts();
 
@@ -126,6 +133,10 @@ void Claimer::TakeDue() {
   });
 }
 
+void Claimer::OnFinished(const JobId& job) {
+  if (taking_) finished_.insert(job.value);
+}
+
 void Claimer::OnRows(std::vector<Row> rows) {
   taking_ = false;
   const SessionId session = sessions_.SessionOf(term_.options().node_id);
@@ -137,7 +148,10 @@ void Claimer::OnRows(std::vector<Row> rows) {
   const absl::Time now = term_.WallNow();
   for (Row& row : rows) {
     book_.Reserve(row.key.queue);
-    if (row.record == nullptr || stopped_ || session == SessionId()) {
+    // What was read of a job that has finished a run since says nothing of how that ended.
+    const bool is_old = finished_.contains(row.key.job_id);
+    if (is_old) Probe("claims.read-again");
+    if (row.record == nullptr || is_old || stopped_ || session == SessionId()) {
       book_.Release(row.key.queue);
       unread.push_back(std::move(row.key));
     } else {
@@ -184,8 +198,8 @@ bool Claimer::Overlaps(const jobs::SlotKey& row, const jobs::JobRecord& record) 
     if (const RunEntry* entry = book_.Find(RunNumber(other.run()))) {
       // Whether a claim of an earlier leader was ever started is not known yet.
       if (entry->state != RunState::kUnresolved) return true;
-    } else if (other.attempts() > 0 && !other.held() && !other.replaced()) {
-      return true;  // between two attempts
+    } else if (IsBetweenAttempts(other) && !other.held() && !other.replaced()) {
+      return true;
     }
   }
   return false;

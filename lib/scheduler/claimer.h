@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "jobs/dispatch_view.h"
 #include "jobs/schedule.h"
 #include "scheduler/run_book.h"
@@ -37,6 +38,8 @@ class Claimer {
   void TakeDue();
   // When TakeDue should be called next; InfiniteFuture while it waits for something else.
   absl::Time NextTake() const;
+  // A run of the job has finished.
+  void OnFinished(const JobId& job);
   // Claims nothing more.
   void Stop() { stopped_ = true; }
 
@@ -82,6 +85,7 @@ class Claimer {
   absl::btree_map<std::string, int64_t, std::less<>>
       heads_;            // queue -> ready time of its first row
   bool taking_ = false;  // a take is under way: the heads are about to change
+  absl::flat_hash_set<std::string> finished_;  // jobs that finished a run since it began
   bool stopped_ = false;
   MonoTime not_before_;  // after a refusal that time alone can end
   jobs::ScheduleCache schedules_;

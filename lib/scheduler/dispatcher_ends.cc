@@ -142,6 +142,7 @@ void Dispatcher::OnFinishAnswer(std::vector<Finish> finishes, TermContext::Outco
 void Dispatcher::EndOne(const Finish& finish, bool applied) {
   if (!applied) Probe("dispatch.finish-stale");
   if (book_.Find(finish.key) != nullptr) book_.Erase(finish.key.run);
+  claimer_->OnFinished(finish.key.job_id);
   sessions_->Tell(finish.session, OutcomeToldRequest{finish.key, applied});
 }
 

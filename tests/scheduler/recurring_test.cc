@@ -1,6 +1,7 @@
 // Recurring jobs on one node, in virtual time: each occurrence at its time, what is skipped while
 // another runs or waits, and what was missed.
 #include <catch2/catch.hpp>
+#include <string_view>
 
 #include "scheduler/world.h"
 
@@ -68,6 +69,48 @@ TEST_CASE("an occurrence that waits for a retry counts as running") {
   REQUIRE(world.seen().size() == 2);
   CHECK(world.seen()[1].run->attempt == 2);
   CHECK(world.seen()[1].run->due == kBegin + absl::Seconds(10));
+}
+
+TEST_CASE("an occurrence that waits after an attempt that does not count counts as running") {
+  World world;
+  world.OnWork([n = 0](const SeenRun&, Done done) mutable {
+    done(++n == 1 ? RunResult::Snooze(absl::Seconds(15), "its host is down") : RunResult());
+  });
+  REQUIRE(world
+              .Schedule(Job::Every(absl::Seconds(10))
+                            .Id("a")
+                            .Executor("work")
+                            .StartingAt(kBegin + absl::Seconds(10)))
+              .ok());
+  world.Run(absl::Seconds(26));
+  REQUIRE(world.seen().size() == 2);
+  CHECK(world.seen()[1].run->due == kBegin + absl::Seconds(10));
+}
+
+TEST_CASE("a run that fails while the job is read for its next occurrence stands in its way") {
+  World world;
+  bool slow = false;
+  world.tables(1)->FailReads([&](std::string_view) {
+    if (slow && world.loop().last_lane() == "n1/read") {
+      world.node(1).runtime().Spend(absl::Milliseconds(5));
+    }
+    return false;
+  });
+  world.OnWork(world.KeepDone());
+  REQUIRE(world
+              .Schedule(Job::Every(absl::Seconds(10))
+                            .Id("a")
+                            .Executor("work")
+                            .StartingAt(kBegin + absl::Seconds(10))
+                            .Retry({.initial = absl::Seconds(15), .jitter = 0}))
+              .ok());
+  world.Run(kBegin + absl::Seconds(20) - absl::Milliseconds(51) - world.now());
+  slow = true;
+  world.Run(absl::Milliseconds(2));  // its next occurrence is about to be claimed
+  world.kept().at("a")(Fails());
+  world.kept().clear();
+  world.Run(absl::Seconds(2));
+  CHECK(world.seen().size() == 1);
 }
 
 TEST_CASE("occurrences that were missed become one run that says how many it stands for") {
