@@ -287,6 +287,8 @@ void Worker::ArmDeadline() {
 
 void Worker::OnDeadline() {
   deadline_armed_ = MonoTime::Infinite();
+  // What has been answered in time may wait behind this timer.
+  DrainOutbox();
   const MonoTime now = parts_.runtime->clock().MonoNow();
   std::vector<OutcomeMessage> fresh;
   while (!deadlines_.empty() && deadlines_.begin()->first <= now) {
@@ -319,6 +321,7 @@ void Worker::BeginDrain() {
 }
 
 void Worker::HandBack() {
+  DrainOutbox();  // what has ended is not handed back
   std::vector<OutcomeMessage> fresh;
   for (const DeliveryId& id : RunningIds()) {
     Running& running = runs_.find(id)->second;

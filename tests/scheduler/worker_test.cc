@@ -315,6 +315,34 @@ TEST_CASE("a cancellation reaches the run that it names") {
   CHECK(stage.Last<ReportMessage>().outcomes[0].status == JobStatus::kCancelled);
 }
 
+TEST_CASE("an answer that came in time counts, although the run's deadline is looked at first") {
+  WorkerStage stage;
+  stage.Open();
+  ChannelItem start = stage.Start(2, 1);
+  const absl::Duration timeout = std::get<StartRequest>(start.body).job->timeout;
+  // It was there before the deadline's timer, and what it tells comes behind that.
+  const std::unique_ptr<Lane> beside = stage.runtime->NewLane("beside");
+  beside->PostAt(stage.runtime->clock().MonoNow() + timeout,
+                 [&] { stage.runs[0].second(absl::OkStatus()); });
+  stage.Say({stage.Reconcile(), std::move(start)});
+  stage.Run(timeout);
+  REQUIRE(stage.Last<ReportMessage>().outcomes.size() == 1);
+  CHECK(stage.Last<ReportMessage>().outcomes[0].status == JobStatus::kCompleted);
+  beside->Stop();
+}
+
+TEST_CASE("a run that has ended is not handed back, although its answer still waits") {
+  WorkerStage stage;
+  stage.Open();
+  stage.Say({stage.Reconcile(), stage.Start(2, 1)});
+  stage.On([&] {
+    stage.runs[0].second(absl::OkStatus());
+    stage.worker->HandBack();
+  });
+  REQUIRE(stage.Last<ReportMessage>().outcomes.size() == 1);
+  CHECK(stage.Last<ReportMessage>().outcomes[0].status == JobStatus::kCompleted);
+}
+
 TEST_CASE("a Start for an executor that is not here is taken, and handed back uncounted") {
   WorkerStage stage;
   stage.Open();
