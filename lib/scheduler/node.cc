@@ -303,7 +303,15 @@ void Node::OnTermBeginning(absl::StatusOr<TermBeginning> beginning) {
   if (!beginning.ok()) return OnFailedRead("what a leader begins with", beginning.status());
   if (beginning_ && beginning_->term > beginning->term) return;
   beginning_ = *std::move(beginning);
+  DropBeginning();
   BeginTerm();
+}
+
+// What a term was to begin with, once it cannot begin any more: it holds the jobs of all claims.
+void Node::DropBeginning() {
+  if (!beginning_ || beginning_->term > over_) return;
+  Probe("node.term-over-before-it-began");
+  beginning_.reset();
 }
 
 void Node::OnFailedRead(std::string_view what, const absl::Status& why) {
@@ -323,7 +331,10 @@ void Node::AfterRead(const absl::Status& read) {
 void Node::OnRoleChange(const RoleChange& change) {
   const bool leads = change.role == Role::kLeader;
   if (leads && change.term != leading_) statistics_.Elected();
+  if (change.term > Term()) over_ = std::max(over_, Term(change.term.value - 1));
+  if (!leads) over_ = std::max(over_, leading_);
   leading_ = leads ? change.term : Term();
+  DropBeginning();
   if (leader_ != nullptr && leader_->term() != leading_) EndTerm();
   worker_->SetLeader(change.leader, change.term);
   forwarding_->SetLeader(change.leader);

@@ -120,6 +120,7 @@ class Node : private jobs::DispatchObserver {
   void BeginTerm();
   void EndTerm();
   // Any thread. See TermParts::failed.
+  void DropBeginning();
   void OnFailedRead(std::string_view what, const absl::Status& why);
   void SendTo(const NodeId& to, PeerMessage message);
   void Receive(const NodeId& from, PeerMessage message);
@@ -182,6 +183,7 @@ class Node : private jobs::DispatchObserver {
   // Dispatch lane. A term begins when both are there, in whatever order they arrive: Raft's word
   // that this node leads, and what the tables hold once the term's first entry is applied.
   Term leading_;  // by Raft's word; 0: not the leader
+  Term over_;     // this node leads no more in this term and those before
   std::optional<TermBeginning> beginning_;
   std::unique_ptr<Leader> leader_;
   std::vector<PendingBarrier> barriers_;
