@@ -37,6 +37,7 @@ void Dispatcher::Begin(SessionKeeper* sessions, const std::vector<OldClaim>& old
     entry.queue = claim.entry.row.queue();
     entry.state = RunState::kUnresolved;
     entry.placed_here = entry.session == own;
+    entry.stops = claim.stops;
     book_.Add(std::move(entry));
   }
   claimer_ = std::make_unique<Claimer>(
@@ -188,13 +189,17 @@ void Dispatcher::AfterCommand(std::string_view job_id, const pb::Answer* answer,
       Probe("dispatch.given-back");
       book_.Update(*entry, [](RunEntry& run) { run.withdrawn_by_command = false; });
     } else if (done && stop && !entry->told_to_stop && entry->state != RunState::kHeld) {
-      entry->told_to_stop = true;
-      sessions_->Tell(entry->session, CancelRequest{entry->start.key});
+      TellToStop(*entry);
     }
   }
   sessions_->Flush();
   if (draining_) PutBackHeld();
   Pump();
+}
+
+void Dispatcher::TellToStop(RunEntry& entry) {
+  entry.told_to_stop = true;
+  sessions_->Tell(entry.session, CancelRequest{entry.start.key});
 }
 
 // --- Sessions -----------------------------------------------------------------------------------

@@ -33,6 +33,7 @@ namespace scheduled {
 struct OldClaim {
   jobs::InflightEntry entry;
   std::shared_ptr<const Job> job;  // null: the job was deleted
+  bool stops = false;              // it was cancelled or deleted: what runs is to be told
 };
 
 class Dispatcher : public SessionObserver {
@@ -107,6 +108,7 @@ class Dispatcher : public SessionObserver {
   void OnFinishAnswer(std::vector<Finish> finishes, TermContext::Outcome outcome);
   void EndOne(const Finish& finish, bool applied);
 
+  void TellToStop(RunEntry& entry);
   void PutBack(RunEntry& entry);
   void PutBackHeld();
   void ProposePutBacks(std::vector<RunKey> runs);

@@ -163,12 +163,15 @@ void Dispatcher::OnReconciled(SessionId session, const std::vector<RunKey>& runs
       Probe("dispatch.old-claim-started");
       entry->state = RunState::kSent;
       entry->known_taken = true;
+      // Whether the earlier leader told it so is not known.
+      if (entry->stops) TellToStop(*entry);
       Resolved(key.job_id);
     } else {
       Probe("dispatch.old-claim-put-back");
       PutBack(*entry);
     }
   }
+  sessions_->Flush();
   Pump();
 }
 

@@ -23,11 +23,16 @@ absl::StatusOr<std::vector<OldClaim>> ReadClaims(const TableStore& tables) {
       absl::StatusOr<std::optional<jobs::JobRecord>> record =
           jobs::ReadJob(tables, entry.key.job_id, jobs::JobDetail::kWithoutInFlight);
       if (!record.ok()) return record.status();
-      std::shared_ptr<const Job> job;
+      OldClaim claim;
+      claim.stops = true;
       if (*record) {
-        job = std::make_shared<const Job>(jobs::MakeJob(entry.key.job_id, (*record)->definition));
+        claim.job =
+            std::make_shared<const Job>(jobs::MakeJob(entry.key.job_id, (*record)->definition));
+        const pb::LiveRun* run = (*record)->FindRun(entry.key.run);
+        claim.stops = run == nullptr || run->cancelled();
       }
-      claims.push_back({std::move(entry), std::move(job)});
+      claim.entry = std::move(entry);
+      claims.push_back(std::move(claim));
     }
     if (page->size() < kPage) return claims;
     after = claims.back().entry.key;

@@ -49,6 +49,7 @@ struct RunEntry {
   bool withdrawn_by_session = false;  // held: its session is being closed
   bool placed_here = false;           // counts against the room of its queue
   bool told_to_stop = false;
+  bool stops = false;         // unresolved: if it was started, it is to be told to stop
   bool known_taken = false;   // by the answer to Reconcile, or by an outcome
   uint64_t start_number = 0;  // sent: the Start's number on the channel
 
