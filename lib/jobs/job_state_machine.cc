@@ -95,6 +95,7 @@ bool AnswerFromMemory(ApplyContext& ctx, const pb::Command& command, const Targe
     ctx.Corrupt("a remembered answer does not parse", command.request_id());
     return true;
   }
+  answer->set_remembered(true);
   if (!IsKeyName(target.job_id)) return true;
   const bool too_many = target.withdrawn != nullptr && target.withdrawn->size() > kMaxItems;
   AnswerInflight(ctx, target.job_id, ctx.ReadSchedule(target.job_id),

@@ -19,7 +19,8 @@ Forwarding::Forwarding(NodeId self, ForwardingParts parts)
       parts_(std::move(parts)),
       on_call_end_([this](WriteCallPtr call, WriteResult result) {
         OnCallEndHere(std::move(call), std::move(result));
-      }) {}
+      }),
+      copies_(2 * parts_.request_timeout) {}
 
 void Forwarding::Begin(WriteCallPtr call) {
   if (closed_) return;  // the call answers for itself
@@ -120,12 +121,23 @@ void Forwarding::RouteWaiting() {
 // --- Between nodes ------------------------------------------------------------------------------
 
 void Forwarding::OnRequest(const NodeId& from, ForwardRequestMessage request) {
+  if (copies_.IsUnderWay(request.request_id)) {
+    Probe("forwarding.copy-under-way");
+    return;  // the first one is answered
+  }
+  if (const pb::Answer* refusal = copies_.Refusal(request.request_id)) {
+    Probe("forwarding.copy-refused");
+    return parts_.send(from, ForwardAnswerMessage{request.request_id, *refusal});
+  }
+  if (local_ == nullptr || closed_) {
+    return parts_.send(from, ForwardAnswerMessage{request.request_id, absl::UnavailableError(
+                                                      "this node does not lead")});
+  }
+  copies_.Begin(request.request_id);
   const auto answer = [this, from, id = request.request_id](WriteResult result) {
+    copies_.End(id, result, parts_.runtime->clock().MonoNow());
     parts_.send(from, ForwardAnswerMessage{id, std::move(result)});
   };
-  if (local_ == nullptr || closed_) {
-    return answer(absl::UnavailableError("this node does not lead"));
-  }
   auto call = std::make_unique<WriteCall>(std::move(request.command), answer);
   if (!foreign_.Takes(*call)) {
     return call->Answer(

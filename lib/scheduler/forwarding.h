@@ -21,6 +21,7 @@
 #include "base/runtime.h"
 #include "scheduler/leader_writes.h"
 #include "scheduler/messages.h"
+#include "scheduler/request_copies.h"
 #include "scheduler/write_call.h"
 
 namespace scheduled {
@@ -110,6 +111,7 @@ class Forwarding {
   size_t pending_bytes_ = 0;                 // of both
   Held own_;
   Held foreign_;
+  RequestCopies copies_;
   TimerId tick_;
 };
 
