@@ -60,6 +60,7 @@ size_t JobHistory::Started(Machine& machine, const RunContext& run) {
                .delivery = run.delivery,
                .missed = run.missed,
                .token = run.fencing_token.value,
+               .terms = world_.checks().elections(),
                .due = run.due,
                .start = world_.now(),
                .version = plan->version};
@@ -73,6 +74,7 @@ size_t JobHistory::Started(Machine& machine, const RunContext& run) {
   CheckTokens(*job, now);
   CheckClaim(*job, &now);
   CheckAgain(*job, now);
+  CheckOverlap(*job, now);
   job->deliveries.push_back(std::move(now));
   return job->deliveries.size() - 1;
 }
@@ -283,6 +285,25 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now) {
     Require(now.attempt == before->attempt + 1, [&] {
       return "started again without a new attempt, and its node was always there: " +
              Name(job, now);
+    });
+  }
+}
+
+// An occurrence begins only when those before it are over, as far as one and the same leader knows.
+void JobHistory::CheckOverlap(const JobRecord& job, const Delivery& now) const {
+  if (job.job.type != JobType::kRecurring || job.disturbed) return;
+  std::map<std::string_view, const Delivery*> others;  // by run: the last delivery
+  for (const Delivery& each : job.deliveries) {
+    if (each.run_id == now.run_id) return;  // it has begun before
+    others[each.run_id] = &each;
+  }
+  for (const auto& [run, last] : others) {
+    if (last->terms != now.terms || world_.MayHaveLost(last->start)) continue;
+    const MonoTime up = last->time_up - (last->time_up - last->start) / 50;
+    const bool runs = last->end == MonoTime::Infinite() && now.start < up;
+    Require(!runs && !last->uncounted, [&] {
+      return fmt::format("begins while run {} {}: {}", run,
+                         runs ? "runs" : "waits for another attempt", Name(job, now));
     });
   }
 }

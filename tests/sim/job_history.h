@@ -14,14 +14,16 @@
 //      given to another before the start; and where the run had been started before and neither
 //      failed nor overstayed, that one's session is closed. (These alone look at what is stored.)
 //   7. Its node leads, under a lease.
+//   8. An occurrence does not begin while the same leader knows of an earlier one that runs, or
+//      that waits after an attempt which does not count.
 // Checked when a stop is acknowledged:
-//   8. Every claim of the job that an earlier leader made, and that is stored still, has been
+//   9. Every claim of the job that an earlier leader made, and that is stored still, has been
 //      started: none waits for somebody to say so.
 // Checked at the end:
-//   9. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
-//  10. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an
+//  10. Every acknowledged job that nobody stopped has run, and stands as its last attempt ended.
+//  11. Every due occurrence of a recurring job has run once, or is covered by a misfire or by an
 //      overlap.
-//  11. In a calm simulation nothing was late, and nothing ran twice.
+//  12. In a calm simulation nothing was late, and nothing ran twice.
 #ifndef SCHEDULED_TESTS_SIM_JOB_HISTORY_H_
 #define SCHEDULED_TESTS_SIM_JOB_HISTORY_H_
 
@@ -47,6 +49,7 @@ struct Delivery {
   int missed = 0;
   uint64_t token = 0;
   uint64_t session = 0;  // of its claim; 0: not known
+  uint64_t terms = 0;    // that had been led before
   absl::Time due;
   MonoTime start;                       // true time
   MonoTime end = MonoTime::Infinite();  // answered; infinite: not yet, or never
@@ -104,7 +107,7 @@ class JobHistory {
   void CheckNothingOpen(const JobRecord& job) const;
   void NoteReplaced(JobRecord* job, int version);
   // How the job stands at the end, or nothing if there is none.
-  void CheckEnd(const JobRecord& job, std::optional<JobStatus> status);
+  void CheckEnd(const JobRecord& job, std::optional<JobStatus> status, bool died_with_its_node);
 
   uint64_t starts() const { return starts_; }
   uint64_t restarts() const { return restarts_; }
@@ -119,6 +122,7 @@ class JobHistory {
   const SimTableStore& NewestTables() const;
   bool IsOpen(uint64_t session) const;
   void CheckAgain(const JobRecord& job, const Delivery& now);
+  void CheckOverlap(const JobRecord& job, const Delivery& now) const;
   void CheckOnceEnd(const JobRecord& job, JobStatus status) const;
   void CheckOccurrences(const JobRecord& job) const;
   std::string Name(const JobRecord& job, const Delivery& delivery) const;

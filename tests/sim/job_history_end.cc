@@ -10,9 +10,6 @@
 namespace scheduled::sim {
 namespace {
 
-// After so many deaths of its node a run fails for good. Where nobody knows whether it had been
-// started, a death counts as well.
-constexpr int kMostDeliveries = 5;
 // How long after its nominal time a run of a calm simulation may start.
 constexpr absl::Duration kCalmLateness = absl::Milliseconds(500);
 
@@ -28,7 +25,8 @@ bool HasEnded(JobStatus status) {
          status == JobStatus::kTimeout || status == JobStatus::kCancelled;
 }
 
-void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status) {
+void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status,
+                          bool died_with_its_node) {
   const std::string& id = job.job.id.value;
   if (job.known == Known::kRefused) {
     Require(!status, [&] { return fmt::format("job {} was refused and exists", id); });
@@ -56,10 +54,9 @@ void JobHistory::CheckEnd(const JobRecord& job, std::optional<JobStatus> status)
   if (job.known != Known::kPending) return;
   // A claim whose node died may have been started, for all that the next leader knows, and counts
   // as a delivery: a run can use all of them up so.
-  const bool used_up = *status == JobStatus::kFailed && world_.crashes() >= kMostDeliveries;
-  Require(!job.deliveries.empty() || used_up,
+  Require(!job.deliveries.empty() || died_with_its_node,
           [&] { return fmt::format("job {} never ran and is {}", id, JobStatusName(*status)); });
-  if (job.job.type == JobType::kOnce) CheckOnceEnd(job, *status);
+  if (job.job.type == JobType::kOnce && !died_with_its_node) CheckOnceEnd(job, *status);
   if (job.job.type == JobType::kRecurring && !job.disturbed) CheckOccurrences(job);
 }
 
@@ -67,17 +64,16 @@ void JobHistory::CheckOnceEnd(const JobRecord& job, JobStatus status) const {
   const std::string& id = job.job.id.value;
   // A replace may have come between two attempts, and what runs then is neither's plan.
   if (job.disturbed) return;
-  int attempts = 0, deliveries = 0;
+  int attempts = 0;
   bool completed = false;
   for (const Delivery& each : job.deliveries) {
     attempts = std::max(attempts, each.attempt);
-    deliveries = std::max(deliveries, each.delivery);
     completed |= each.end < MonoTime::Infinite() && each.result.ok();
   }
   if (status == JobStatus::kCompleted) {
     Require(completed,
             [&] { return fmt::format("job {} is completed, and no attempt completed it", id); });
-  } else if (deliveries < kMostDeliveries && world_.crashes() < kMostDeliveries) {
+  } else {
     const bool refused = job.plan.end == JobEnd::kRefuse;
     Require(refused || attempts == job.job.retry.max_attempts, [&] {
       return fmt::format("job {} is {} after {} of {} attempts", id, JobStatusName(status),
@@ -112,7 +108,7 @@ void JobHistory::CheckOccurrences(const JobRecord& job) const {
       // Its end is known to the leader only later, where something stood in the way.
       const bool retried = !each.result.ok() || each.end == MonoTime::Infinite();
       const MonoTime end =
-          each.end == MonoTime::Infinite() || retried || world_.MayHaveLost(each.start)
+          each.end == MonoTime::Infinite() || retried || (!calm_ && world_.MayHaveLost(each.start))
               ? MonoTime::Infinite()
               : each.end + absl::Milliseconds(500);
       // It goes on from its claim, however late it starts.

@@ -76,6 +76,9 @@ JobPlan JobsWorkload::MakePlan(const Job& job) {
   plan.takes = random_.Between(absl::ZeroDuration(), std::min(most, job.timeout / 2));
   if (random_.Chance(1, 5)) plan.failures = static_cast<int>(random_.Uniform(4));
   if (random_.Chance(1, 12)) plan.snoozes = static_cast<int>(random_.Uniform(3));
+  if (plan.snoozes > 0 && random_.Chance(1, 2)) {
+    plan.snooze = random_.Between(absl::Milliseconds(1), absl::Seconds(4));
+  }
   if (random_.Chance(1, 15)) plan.end = JobEnd::kRefuse;
   if (!small && random_.Chance(1, 25) && job.timeout < absl::Seconds(2)) {
     plan.end = JobEnd::kOverstay;
@@ -187,7 +190,9 @@ std::optional<JobInfo> JobsWorkload::LookAt(World& world, const JobId& id) {
   for (int i = 0; i < world.size(); ++i) {
     Node* node = JobClient::NodeOf(world.machine(i));
     if (node == nullptr || node->queries() == nullptr || !world.IsInCore(i)) continue;
-    if (world.machine(i).tables->failed()) continue;
+    const SimTableStore& tables = *world.machine(i).tables;
+    // One that is behind shows as ended what has been brought back since.
+    if (tables.failed() || tables.applied().value < world.checks().committed()) continue;
     absl::StatusOr<JobInfo> info = node->queries()->Get(id.value);
     if (info.ok()) return *std::move(info);
     Require(absl::IsNotFound(info.status()), "a read fails: " + info.status().ToString());
@@ -211,6 +216,8 @@ bool JobsWorkload::Settle(World& world, const JobId& id, JobRecord* job) {
   }
   if (world.now() < nudged_ + kNudge) return false;
   asked_to_settle_ = true;
+  // Which of the two comes last, nobody will know.
+  if (job->under_way > 0) job->known = Known::kUnsure;
   if (info->status == JobStatus::kPaused) {
     job->disturbed = true;
     Send(world, id, JobVerb::kResume, 0);
@@ -243,16 +250,17 @@ bool JobsWorkload::IsTourOver(World& world) {
   if (world.size() == 1 || tour_ == world.size()) return true;
   const int leader = world.Leader();
   if (tour_has_job_ && leader == tour_) {
-    ++tour_;  // whatever was to be done has been done
     tour_has_job_ = false;
+    if (history_->Find(tour_job_)->deliveries.empty()) return false;  // it gets another one
+    ++tour_;
     return IsTourOver(world);
   }
   if (leader == tour_) {
     Probe("jobs.led-in-turn");
     tour_has_job_ = true;
-    const JobId id(fmt::format("tour{}", tour_ + 1));
-    JobRecord& record = history_->Add(id);
-    record.job.id = id;
+    tour_job_ = JobId(fmt::format("tour{}", ++last_job_));
+    JobRecord& record = history_->Add(tour_job_);
+    record.job.id = tour_job_;
     record.job.executor = kExecutor;
     record.job.timestamp = absl::FromUnixMicros(absl::ToUnixMicros(world.loop().WallNow()));
     record.job.payload = record.plan.ToPayload();
@@ -293,6 +301,14 @@ void JobsWorkload::AwaitRest(World& world) {
   }
 }
 
+// As is recorded: of so many deliveries nobody was heard again that there was no other one.
+bool JobsWorkload::HasDiedWithItsNode(World& world, const std::string& id) {
+  const absl::StatusOr<std::vector<Attempt>> attempts =
+      JobClient::NodeOf(world.machine(0))->queries()->Attempts(id);
+  Require(attempts.ok(), [&] { return "attempts cannot be read: " + attempts.status().ToString(); });
+  return !attempts->empty() && attempts->back().error_type == "node_lost";
+}
+
 void JobsWorkload::CheckEnd(World& world) {
   world.checks().CheckEqual();
   AwaitRest(world);
@@ -303,7 +319,7 @@ void JobsWorkload::CheckEnd(World& world) {
     const std::optional<JobInfo> info = LookAt(world, JobId(name));
     std::optional<JobStatus> status;
     if (info) status = info->status;
-    history_->CheckEnd(job, status);
+    history_->CheckEnd(job, status, status == JobStatus::kFailed && HasDiedWithItsNode(world, name));
   }
   levels_->CheckEnd();
   world.Digest(history_->starts());

@@ -60,6 +60,7 @@ class JobsWorkload final : public Workload {
   std::optional<JobInfo> LookAt(World& world, const JobId& id);
   bool Settle(World& world, const JobId& id, JobRecord* job);
   bool IsTourOver(World& world);
+  static bool HasDiedWithItsNode(World& world, const std::string& id);
 
   Random random_;
   const bool calm_;
@@ -79,6 +80,7 @@ class JobsWorkload final : public Workload {
   bool asked_to_settle_ = false;
   int tour_ = 0;  // whose turn it is to lead; all before have led and run a job
   bool tour_has_job_ = false;
+  JobId tour_job_;
   MonoTime tour_asked_;
 };
 

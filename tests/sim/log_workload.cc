@@ -254,9 +254,9 @@ void LogWorkload::OnCrash(World&, Machine& machine) {
   }
 }
 
-void LogWorkload::Quiet(World& world) {
+void LogWorkload::Quiet(World&) {
   quiet_ = true;
-  settled_writes_ = world.checks().committed();
+  settled_writes_ = operations_.size();
 }
 
 // Settled: every operation has ended, a leader leads that commits, and all nodes are equal.
@@ -268,8 +268,8 @@ bool LogWorkload::IsSettled(World& world) {
   if (open || !world.checks().AreEqual()) return false;
   const int leader = world.Leader();
   if (leader < 0) return false;
-  if (operations_.back().outcome == Outcome::kDone && !operations_.back().read &&
-      operations_.size() > settled_writes_) {
+  if (operations_.size() > settled_writes_ && operations_.back().outcome == Outcome::kDone &&
+      !operations_.back().read) {
     return true;
   }
   settled_writes_ = operations_.size();

@@ -139,6 +139,15 @@ void RaftChecks::CheckLeader(Machine& machine, const raft::Core& core) {
       return fmt::format("the leader of term {} lacks committed entry {}", core.term().value, i);
     });
   }
+  // What its predecessor committed may not have come to any other's knowledge yet.
+  const LogState* state = machine.log->State(kSimGroup);
+  const bool cut = state != nullptr && quorum_for_.index <= state->before_first.index;
+  Require(quorum_for_.index == LogIndex() || cut || quorum_in_ >= core.term() ||
+              core.TermAt(quorum_for_.index) == quorum_for_.term,
+          [&] {
+            return fmt::format("the leader of term {} lacks entry {}, committed last before it",
+                               core.term().value, quorum_for_.index.value);
+          });
 }
 
 void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
@@ -167,7 +176,7 @@ void RaftChecks::CheckCommitted(Machine& machine, LogIndex through) {
 
 bool RaftChecks::IsDurableAt(const NodeId& id, LogIndex index, Term term) {
   const Machine& machine = world_.machine(world_.NumberOf(id));
-  if (machine.wiped) return true;
+  if (machine.wiped && index <= machine.lost_through) return true;
   const LogState* state = machine.log->State(kSimGroup);
   if (state != nullptr && index <= state->before_first.index) return true;
   const LogRecord* record = machine.log->FindDurable(kSimGroup, index);
@@ -192,6 +201,7 @@ void RaftChecks::CheckQuorum(const Machine& machine, const raft::Core& core) {
   const std::optional<Term> term = core.TermAt(core.commit());
   if (!term) return;
   quorum_for_ = {core.commit(), *term};
+  quorum_in_ = core.term();
   quorum_ = core.configuration();
   if (IsQuorum(quorum_, core.commit(), *term)) return;
   // In the same step the members may have changed behind it.

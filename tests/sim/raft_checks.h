@@ -110,7 +110,8 @@ class RaftChecks {
   // The machines that voted, and the disks that they had, by whom they voted for.
   std::map<std::pair<Term, NodeId>, std::map<int, raft::DiskId>> voters_;
   raft::Configuration quorum_;  // of the newest commit that was looked at ...
-  LogPosition quorum_for_;      // ... which is this
+  LogPosition quorum_for_;      // ... which is this ...
+  Term quorum_in_;              // ... by the leader of this term
   std::vector<Seen> seen_;
   bool expect_leases_ = true;
   ApplicationCheck check_application_ = nullptr;

@@ -113,6 +113,7 @@ SeedResult RunSeed(const SeedOptions& options, void (*report)(const std::string&
     Converge(&world, workload.get(), faults);
   }
   faults.Heal();
+  workload->Quiet(world);  // something is to be written in each phase
   Converge(&world, workload.get(), faults);
   workload->CheckEnd(world);
 

@@ -39,7 +39,7 @@ RunResult SimExecutor::ResultOf(const JobPlan& plan, const RunContext& run) {
     same += each.run_id == run.run_id && each.attempt == run.attempt;
   }
   if (run.attempt == 1 && same <= plan.snoozes) {
-    return RunResult::Snooze(absl::Milliseconds(50), "not now");
+    return RunResult::Snooze(plan.snooze, "not now");
   }
   if (plan.end == JobEnd::kRefuse) return absl::InvalidArgumentError("refused as planned");
   if (run.attempt <= plan.failures) return absl::InternalError("failed as planned");
@@ -86,6 +86,7 @@ void SimExecutor::TakeNodeDown() {
     if (world.machine(number).boots == life) world.Crash(number);
   });
   world.After(random_.Between(absl::Milliseconds(3), kBootsWithin), [&world, number] {
+    if (world.healed()) return;  // who is to be up is
     world.EndHarm();
     world.Boot(number);
   });

@@ -122,6 +122,7 @@ void World::Crash(int number) {
   Machine& machine = *machines_[number];
   if (machine.boot_lane == nullptr) return;
   if (tracing()) Trace(machine.id.value, "crashes");
+  CheckWhyStopped(machine);
   ++crashes_;
   Probe(machine.up() ? "sim.crash" : "sim.crash-while-down");
   if (machine.up()) machine.member->BeforeKill();
@@ -134,9 +135,19 @@ void World::Crash(int number) {
   checks_->OnCrash(machine);
 }
 
+// Only its disk gives a node a reason to stop by itself.
+void World::CheckWhyStopped(const Machine& machine) {
+  if (!machine.up() || machine.log->failed() || machine.tables->failed()) return;
+  const std::string why = machine.member->raft().status().failure;
+  Require(why.empty(), [&] { return machine.id.value + " has stopped by itself: " + why; });
+}
+
 void World::Wipe(int number) {
   Machine& machine = *machines_[number];
   Crash(number);
+  if (const LogState* log = machine.log->State(kSimGroup)) {
+    machine.lost_through = std::max(machine.lost_through, log->last);
+  }
   if (tracing()) Trace(machine.id.value, "loses its disk");
   Probe("sim.disk-wiped");
   machine.log->Wipe();
@@ -252,7 +263,7 @@ void World::AllHealed() {
   harms_ = 0;
   last_harm_ = last_pause_ = now();
   behind_.clear();
-  harsh_ = false;
+  harsh_ = lags_ = false;
 }
 
 void World::Trace(std::string_view who, std::string_view what) {

@@ -54,6 +54,7 @@ struct Machine {
   uint64_t boot_counter = 0;    // as DataDirectory keeps it on the disk
   uint32_t program = kProgram;  // the feature level that what runs on it can follow
   bool wiped = false;           // since it was last a voter: what its disk had promised is void
+  LogIndex lost_through;        // of the logs that went with its disks
   std::unique_ptr<VirtualRuntime> runtime;
   std::unique_ptr<SyncModel> sync;
   std::unique_ptr<SimLogStore> log;
@@ -165,6 +166,7 @@ class World {
   static bool IsBehind(const Behindhand& behind, std::string_view task) {
     return behind.lane.empty() || behind.lane == task;
   }
+  static void CheckWhyStopped(const Machine& machine);
   void AddMachine(int number, int nodes);
   void AfterEvent();
   MachineLane LaneOfName(std::string_view full_name) const;
