@@ -32,7 +32,8 @@ enum class Misfire : uint8_t {
   kFireOnce = 1,  // one run for all that were missed, with the last one's nominal time
 };
 
-// What happens when an occurrence is due while the one before it still runs.
+// What happens when an occurrence is due while the one before it still runs, or waits to be tried
+// again.
 enum class Overlap : uint8_t {
   kSkip = 1,  // it is recorded as skipped
 };

@@ -12,6 +12,8 @@
 //   scheduled_sim --workload jobs --seeds 1..5000 --jobs 2 --covered
 //   scheduled_sim --workload jobs --nodes 1 --seeds 1..1000 --jobs 2 --covered
 //
+// On Linux GLIBC_TUNABLES=glibc.malloc.hugetlb=1 makes it a quarter faster; digests stay the same.
+//
 // It prints a progress line every ten seconds and each finding as it comes, with the seed; at its
 // end the rates, how often each rare event happened, and with --covered a finding for each that
 // never did (coverage.cc). The first findings are then made small, within --shrink-for seconds, and
