@@ -83,8 +83,8 @@ class Claimer {
   const std::function<void()> on_change_;
 
   absl::btree_map<std::string, int64_t, std::less<>>
-      heads_;            // queue -> ready time of its first row
-  bool taking_ = false;  // a take is under way: the heads are about to change
+      heads_;                                  // queue -> ready time of its first row
+  bool taking_ = false;                        // a take is under way: the heads are about to change
   absl::flat_hash_set<std::string> finished_;  // jobs that finished a run since it began
   bool stopped_ = false;
   MonoTime not_before_;  // after a refusal that time alone can end

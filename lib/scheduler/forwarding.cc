@@ -130,8 +130,9 @@ void Forwarding::OnRequest(const NodeId& from, ForwardRequestMessage request) {
     return parts_.send(from, ForwardAnswerMessage{request.request_id, *refusal});
   }
   if (local_ == nullptr || closed_) {
-    return parts_.send(from, ForwardAnswerMessage{request.request_id, absl::UnavailableError(
-                                                      "this node does not lead")});
+    return parts_.send(from,
+                       ForwardAnswerMessage{request.request_id,
+                                            absl::UnavailableError("this node does not lead")});
   }
   copies_.Begin(request.request_id);
   const auto answer = [this, from, id = request.request_id](WriteResult result) {

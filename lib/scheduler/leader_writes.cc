@@ -287,8 +287,7 @@ void LeaderWrites::OnAnswer(CarriedCall call, TermContext::Outcome outcome) {
   const std::string job = JobOf(call->command);
   const TurnKey key = Turns::KeyOf(job);
   if (Withdraws(call->command)) {
-    const bool stops =
-        Stops(call->command) && outcome.answer.ok() && !outcome.answer->remembered();
+    const bool stops = Stops(call->command) && outcome.answer.ok() && !outcome.answer->remembered();
     dispatcher_.AfterCommand(job, outcome.answer.ok() ? &*outcome.answer : nullptr, stops);
   }
   const bool stale = outcome.answer.ok() && outcome.answer->reason() == "stale";

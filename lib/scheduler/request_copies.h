@@ -14,8 +14,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "base/assert.h"
-#include "scheduled/types.h"
 #include "proto/commands.pb.h"
+#include "scheduled/types.h"
 #include "scheduler/write_call.h"
 
 namespace scheduled {

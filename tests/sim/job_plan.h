@@ -24,7 +24,7 @@ struct JobPlan {
   int failures = 0;  // so many attempts fail first
   int snoozes = 0;   // the first attempt says "not now" so often, which uses up nothing, ...
   absl::Duration snooze = absl::Milliseconds(50);  // ... and "then"
-  int deaths = 0;    // so many of its deliveries take their node with them
+  int deaths = 0;  // so many of its deliveries take their node with them
   JobEnd end = JobEnd::kOk;
 
   std::string ToPayload() const;

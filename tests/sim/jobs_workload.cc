@@ -305,7 +305,8 @@ void JobsWorkload::AwaitRest(World& world) {
 bool JobsWorkload::HasDiedWithItsNode(World& world, const std::string& id) {
   const absl::StatusOr<std::vector<Attempt>> attempts =
       JobClient::NodeOf(world.machine(0))->queries()->Attempts(id);
-  Require(attempts.ok(), [&] { return "attempts cannot be read: " + attempts.status().ToString(); });
+  Require(attempts.ok(),
+          [&] { return "attempts cannot be read: " + attempts.status().ToString(); });
   return !attempts->empty() && attempts->back().error_type == "node_lost";
 }
 
@@ -319,7 +320,8 @@ void JobsWorkload::CheckEnd(World& world) {
     const std::optional<JobInfo> info = LookAt(world, JobId(name));
     std::optional<JobStatus> status;
     if (info) status = info->status;
-    history_->CheckEnd(job, status, status == JobStatus::kFailed && HasDiedWithItsNode(world, name));
+    history_->CheckEnd(job, status,
+                       status == JobStatus::kFailed && HasDiedWithItsNode(world, name));
   }
   levels_->CheckEnd();
   world.Digest(history_->starts());
