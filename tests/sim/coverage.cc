@@ -87,6 +87,7 @@ constexpr Mark kMarks[] = {
     {"dispatch.waits-for-resolution", Where::kGroupJobs},
     {"dispatch.finish-again", Where::kJobs},
     {"dispatch.finish-stale", Where::kJobs},
+    {"claims.read-again", Where::kJobs},
     {"dispatch.old-claim-started", Where::kJobs},
     {"dispatch.old-claim-put-back", Where::kJobs},
     {"worker.session-lost", Where::kJobs},
@@ -96,6 +97,8 @@ constexpr Mark kMarks[] = {
     {"housekeeping.mad-clock", Where::kGroupJobs},
     {"forwarding.tried-again", Where::kGroupJobs},
     {"forwarding.sent-again", Where::kGroupJobs},
+    {"forwarding.copy-under-way", Where::kGroupJobs},
+    {"forwarding.copy-refused", Where::kGroupJobs},
     {"node.read-waits-for-leader", Where::kGroupJobs},
     // Programs of two versions.
     {"sim.upgraded", Where::kJobs},
