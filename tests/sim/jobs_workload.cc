@@ -186,18 +186,22 @@ void JobsWorkload::OnCreated(World& world, const std::vector<JobId>& ids,
 
 // ---- The end
 
+// By whoever has applied most: one that is behind shows as ended what has been brought back since.
 std::optional<JobInfo> JobsWorkload::LookAt(World& world, const JobId& id) {
+  const Node* newest = nullptr;
+  LogIndex applied;
   for (int i = 0; i < world.size(); ++i) {
-    Node* node = JobClient::NodeOf(world.machine(i));
+    const Node* node = JobClient::NodeOf(world.machine(i));
     if (node == nullptr || node->queries() == nullptr || !world.IsInCore(i)) continue;
     const SimTableStore& tables = *world.machine(i).tables;
-    // One that is behind shows as ended what has been brought back since.
-    if (tables.failed() || tables.applied().value < world.checks().committed()) continue;
-    absl::StatusOr<JobInfo> info = node->queries()->Get(id.value);
-    if (info.ok()) return *std::move(info);
-    Require(absl::IsNotFound(info.status()), "a read fails: " + info.status().ToString());
-    return std::nullopt;
+    if (tables.failed() || (newest != nullptr && tables.applied() <= applied)) continue;
+    newest = node;
+    applied = tables.applied();
   }
+  if (newest == nullptr) return std::nullopt;
+  absl::StatusOr<JobInfo> info = newest->queries()->Get(id.value);
+  if (info.ok()) return *std::move(info);
+  Require(absl::IsNotFound(info.status()), "a read fails: " + info.status().ToString());
   return std::nullopt;
 }
 
