@@ -9,6 +9,14 @@
 namespace scheduled::test {
 namespace {
 
+// Job "a" runs on the leader.
+NodeBox& StartOnLeader(World& world) {
+  world.OnWork(world.KeepDone());
+  REQUIRE(world.Schedule(Work("a")).ok());
+  REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
+  return world.leader();
+}
+
 NodeBox& HandOver(World& world) {
   NodeBox& old = world.leader();
   old.node().Transfer(std::nullopt, ReplyTo::kWaiter, [](const absl::Status&) {});
@@ -45,10 +53,7 @@ TEST_CASE("a late copy of a delete does not stop what runs in the job's next lif
 
 TEST_CASE("of a request that is under way no copy is carried out") {
   World world(3);
-  world.OnWork(world.KeepDone());
-  NodeBox& old = world.leader();
-  REQUIRE(world.Schedule(Work("a")).ok());
-  REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
+  NodeBox& old = StartOnLeader(world);
   int requests = 0;
   int answers = 0;
   // What the old leader had claimed is not resolved before its session is closed: until then the
@@ -85,10 +90,7 @@ bool TellsToStop(const std::string& frame) {
 
 TEST_CASE("a run is told to stop although the leader that carried the cancel out has died") {
   World world(3);
-  world.OnWork(world.KeepDone());
-  NodeBox& old = world.leader();
-  REQUIRE(world.Schedule(Work("a")).ok());
-  REQUIRE(world.RunUntil([&] { return world.seen().size() == 1; }));
+  NodeBox& old = StartOnLeader(world);
   NodeBox& second = HandOver(world);
   world.network().DropApplication(
       [&](const NodeId& from, const NodeId& to, const std::string& frame) {

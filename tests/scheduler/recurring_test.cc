@@ -8,15 +8,17 @@
 namespace scheduled::test {
 namespace {
 
+// Job "a", first ten seconds from the begin.
+Job EveryTenSeconds() {
+  return Job::Every(absl::Seconds(10))
+      .Id("a")
+      .Executor("work")
+      .StartingAt(kBegin + absl::Seconds(10));
+}
+
 TEST_CASE("a recurring job runs at each of its times, and ends after its last date") {
   World world;
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10))
-                            .Until(kBegin + absl::Seconds(45)))
-              .ok());
+  REQUIRE(world.Schedule(EveryTenSeconds().Until(kBegin + absl::Seconds(45))).ok());
   world.Run(absl::Minutes(2));
   REQUIRE(world.seen().size() == 4);
   for (size_t i = 0; i < 4; ++i) {
@@ -29,12 +31,7 @@ TEST_CASE("a recurring job runs at each of its times, and ends after its last da
 TEST_CASE("an occurrence that is due while the one before still runs is recorded as skipped") {
   World world;
   world.OnWork(world.KeepDone());
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10)))
-              .ok());
+  REQUIRE(world.Schedule(EveryTenSeconds()).ok());
   world.Run(absl::Seconds(25));  // the first still runs as the second is due
   CHECK(world.seen().size() == 1);
   world.kept().at("a")(absl::OkStatus());
@@ -58,13 +55,8 @@ TEST_CASE("an occurrence that waits for a retry counts as running") {
   World world;
   world.OnWork(
       [](const SeenRun& seen, Done done) { done(seen.run->attempt == 1 ? Fails() : RunResult()); });
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10))
-                            .Retry({.initial = absl::Seconds(15), .jitter = 0}))
-              .ok());
+  REQUIRE(
+      world.Schedule(EveryTenSeconds().Retry({.initial = absl::Seconds(15), .jitter = 0})).ok());
   world.Run(absl::Seconds(26));
   REQUIRE(world.seen().size() == 2);
   CHECK(world.seen()[1].run->attempt == 2);
@@ -76,12 +68,7 @@ TEST_CASE("an occurrence that waits after an attempt that does not count counts 
   world.OnWork([n = 0](const SeenRun&, Done done) mutable {
     done(++n == 1 ? RunResult::Snooze(absl::Seconds(15), "its host is down") : RunResult());
   });
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10)))
-              .ok());
+  REQUIRE(world.Schedule(EveryTenSeconds()).ok());
   world.Run(absl::Seconds(26));
   REQUIRE(world.seen().size() == 2);
   CHECK(world.seen()[1].run->due == kBegin + absl::Seconds(10));
@@ -97,13 +84,8 @@ TEST_CASE("a run that fails while the job is read for its next occurrence stands
     return false;
   });
   world.OnWork(world.KeepDone());
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10))
-                            .Retry({.initial = absl::Seconds(15), .jitter = 0}))
-              .ok());
+  REQUIRE(
+      world.Schedule(EveryTenSeconds().Retry({.initial = absl::Seconds(15), .jitter = 0})).ok());
   world.Run(kBegin + absl::Seconds(20) - absl::Milliseconds(51) - world.now());
   slow = true;
   world.Run(absl::Milliseconds(2));  // its next occurrence is about to be claimed
@@ -115,12 +97,7 @@ TEST_CASE("a run that fails while the job is read for its next occurrence stands
 
 TEST_CASE("occurrences that were missed become one run that says how many it stands for") {
   World world;
-  REQUIRE(world
-              .Schedule(Job::Every(absl::Seconds(10))
-                            .Id("a")
-                            .Executor("work")
-                            .StartingAt(kBegin + absl::Seconds(10)))
-              .ok());
+  REQUIRE(world.Schedule(EveryTenSeconds()).ok());
   world.node(1).Crash();
   world.Run(absl::Seconds(55));
   REQUIRE(world.node(1).Start().ok());
