@@ -38,7 +38,7 @@ class Claimer {
   void TakeDue();
   // When TakeDue should be called next; InfiniteFuture while it waits for something else.
   absl::Time NextTake() const;
-  // A run of the job has finished.
+  // A run of the job has finished: what was read of the job before says nothing of that.
   void OnFinished(const JobId& job);
   // Claims nothing more.
   void Stop() { stopped_ = true; }

@@ -119,8 +119,8 @@ class Node : private jobs::DispatchObserver {
   void OnTermBeginning(absl::StatusOr<TermBeginning> beginning);
   void BeginTerm();
   void EndTerm();
-  // Any thread. See TermParts::failed.
   void DropBeginning();
+  // Any thread. See TermParts::failed.
   void OnFailedRead(std::string_view what, const absl::Status& why);
   void SendTo(const NodeId& to, PeerMessage message);
   void Receive(const NodeId& from, PeerMessage message);

@@ -43,7 +43,7 @@ class RequestCopies {
       oldest_.pop_front();
     }
     if (!IsRefusal(result)) return;
-    if (!refusals_.insert_or_assign(id, *result).second) return;
+    refusals_.emplace(id, *result);  // with it no other copy begins
     oldest_.emplace_back(now + keep_, id);
   }
 
