@@ -67,8 +67,7 @@ struct RaftOptions {
   // as fast as it goes.
   std::optional<uint64_t> snapshot_bytes_per_second = uint64_t{64} << 20;
   // A transfer holds the log behind it; but no more than so much, or than the snapshot's size if
-  // that is larger, and no more than three quarters of max_log_bytes in any case: then it is
-  // dropped and begun anew, before commands of clients are refused.
+  // that is larger: then it is dropped and begun anew. What it holds comes on top of max_log_bytes.
   uint64_t snapshot_log_bytes = uint64_t{1} << 30;
   // Without progress; then the transfer is dropped and begun anew.
   absl::Duration snapshot_patience = absl::Minutes(10);

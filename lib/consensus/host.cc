@@ -43,7 +43,6 @@ SnapshotLimits LimitsOf(const RaftOptions& options) {
   limits.pacing.bytes_per_second = options.snapshot_bytes_per_second;
   limits.pacing.patience = options.snapshot_patience;
   limits.log_bytes = options.snapshot_log_bytes;
-  limits.most_log_bytes = options.max_log_bytes / 4 * 3;
   limits.tail_bytes = options.log_tail_bytes;
   return limits;
 }
@@ -123,7 +122,7 @@ Host::Host(RaftOptions options, RaftParts parts, Recovery recovery)
           {[this](LogIndex durable) { Hand([durable](Inbox& inbox) { inbox.flushed = durable; }); },
            [this](absl::Status why) { Fail(why); }}),
       snapshots_({parts_, options_.node_id, log_}, LimitsOf(options_), EventsOfSnapshots()) {
-  log_bytes_ = sizes_.total();
+  CountLog();
   core_.emplace(core_options_, std::move(recovery.core), clock_.MonoNow());
   if (options_.peers.size() > 1 && !HasData()) {
     bootstrap_.emplace(raft::Member{options_.node_id, "", parts_.disk}, options_.peers);
@@ -214,7 +213,7 @@ absl::Status Host::LimitsAllow(size_t command_bytes, ProposalClass proposal_clas
     return absl::ResourceExhaustedError("too much is proposed and not applied yet");
   }
   const bool is_client = proposal_class == ProposalClass::kClient;
-  if (log_bytes_ / (is_client ? 1 : kInternalLogShare) > options_.max_log_bytes) {
+  if (uncuttable_bytes_ / (is_client ? 1 : kInternalLogShare) > options_.max_log_bytes) {
     return absl::ResourceExhaustedError(
         "the log has reached its limit and cannot be cut: a member is down or far behind");
   }

@@ -188,9 +188,10 @@ class Host {
 
   // host_log.cc: cutting the log, belonging to a cluster, founding one.
   void MaybeCut(MonoTime now);
+  void CountLog();
   LogIndex CutPoint();
   LogIndex SharedPoint(const raft::Status& core);
-  LogIndex CompactionPoint(const raft::Status& core);
+  LogIndex CompactionPoint() const;
   void Adopt(std::string cluster_id);
   absl::Status TellClusterId(const std::string& cluster_id) const;
   void OnAsked(Asked asked);
@@ -226,6 +227,8 @@ class Host {
   mutable std::mutex core_mutex_;
   std::optional<raft::Core> core_;
   std::atomic<uint64_t> log_bytes_{0};
+  // Of them, without those that are cut as soon as no snapshot on its way needs them.
+  std::atomic<uint64_t> uncuttable_bytes_{0};
 
   // Raft lane.
   LogSizes sizes_;
@@ -255,6 +258,7 @@ class Host {
   LogIndex flushed_;    // what the state machine would have after a crash
   LogIndex cut_hint_;   // follower: what its leader says that all have; leader: what it said
   LogIndex cut_asked_;  // through here the log is cut, or will be
+  uint64_t cuttable_bytes_ = 0;  // as of cut_checked_
   MonoTime cut_checked_{INT64_MIN};
   std::vector<Offered> offered_;  // within one wake-up, as the next
   bool asked_core_to_install_ = false;

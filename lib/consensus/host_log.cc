@@ -15,11 +15,16 @@ constexpr absl::Duration kAskInterval = absl::Milliseconds(100);
 
 }  // namespace
 
-// Nothing is cut that a crash would need: what the state machine has not flushed.
+// Nothing is cut that a crash would need, what the state machine has not flushed, nor what is
+// behind a snapshot that is on its way.
 LogIndex Host::CutPoint() {
   const raft::Status core = core_->status();
   const LogIndex safe = std::min(flushed_, core.applied);
-  return std::min(safe, std::max(SharedPoint(core), CompactionPoint(core)));
+  const LogIndex shared = SharedPoint(core);
+  const LogIndex compacted = CompactionPoint();
+  const LogIndex hold = snapshots_.enabled() ? snapshots_.Hold(core, sizes_) : compacted;
+  cuttable_bytes_ = sizes_.BytesThrough(std::min(safe, std::max(shared, compacted)));
+  return std::min(safe, std::max(shared, std::min(compacted, hold)));
 }
 
 // What every member has, nobody will ask for again. The leader's own disk is one of theirs: where
@@ -41,10 +46,9 @@ LogIndex Host::SharedPoint(const raft::Status& core) {
 }
 
 // A log that has grown too long is cut whoever lags, since a snapshot can bring them up: all but
-// the tail, and not behind a snapshot that is on its way.
-LogIndex Host::CompactionPoint(const raft::Status& core) {
+// the tail.
+LogIndex Host::CompactionPoint() const {
   if (!snapshots_.enabled()) return LogIndex();
-  const LogIndex hold = snapshots_.Hold(core, sizes_);
   LogIndex through;
   if (sizes_.total() > options_.compact_log_bytes) {
     through = sizes_.LastWithBytesBehind(options_.log_tail_bytes);
@@ -55,15 +59,22 @@ LogIndex Host::CompactionPoint(const raft::Status& core) {
         std::max(through, sizes_.LastWithEntriesBehind(*options_.compact_log_entries / kTailShare));
   }
   if (through != LogIndex()) Probe("consensus.log-compacted");
-  return std::min(through, hold);
+  return through;
+}
+
+void Host::CountLog() {
+  log_bytes_ = sizes_.total();
+  uncuttable_bytes_ = sizes_.total() - std::min(cuttable_bytes_, sizes_.total());
 }
 
 void Host::MaybeCut(MonoTime now) {
-  log_bytes_ = sizes_.total();
-  const bool due = taken_.flushed != LogIndex() || now >= cut_checked_ + kCutInterval;
+  CountLog();
+  const bool due = taken_.flushed != LogIndex() || taken_.cut != LogIndex() ||
+                   now >= cut_checked_ + kCutInterval;
   if (!due || configuration_.empty() || snapshots_.is_installing()) return;
   cut_checked_ = now;
   const LogIndex through = CutPoint();
+  CountLog();
   const uint64_t step = std::min(kCutStepBytes, options_.compact_log_bytes / 8);
   const bool has_many_entries =
       options_.compact_log_entries && sizes_.entries() > *options_.compact_log_entries;

@@ -177,7 +177,7 @@ void Snapshots::StopSending() {
 }
 
 uint64_t Snapshots::MayHold(uint64_t copy_bytes) const {
-  return std::min(std::max(limits_.log_bytes, copy_bytes), limits_.most_log_bytes);
+  return std::max(limits_.log_bytes, copy_bytes);
 }
 
 LogIndex Snapshots::Hold(const raft::Status& core, const LogSizes& sizes) {

@@ -34,8 +34,6 @@ struct SnapshotLimits {
   SnapshotPacing pacing;
   // Of log behind a copy that is on its way; or the copy's own size if that is more.
   uint64_t log_bytes = uint64_t{1} << 30;
-  // Never more than this: behind it clients would be refused.
-  uint64_t most_log_bytes = uint64_t{3} << 29;
   // A follower that is this near to the end of the log needs nothing held for it.
   uint64_t tail_bytes = uint64_t{64} << 20;
 };

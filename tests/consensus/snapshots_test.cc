@@ -287,6 +287,37 @@ TEMPLATE_TEST_CASE("a transfer holds no more of the log than it may", "", Virtua
   CHECK(most > (200 << 10));
 }
 
+TEST_CASE("a transfer that takes long beside many writes comes to its end, and refuses none") {
+  VirtualWorld world;
+  CutSoon(world);
+  world.options.max_entry_bytes = 64 << 10;
+  world.options.max_batch_bytes = 64 << 10;
+  world.options.max_unapplied_bytes = 64 << 10;
+  world.options.max_log_bytes = 256 << 10;
+  world.options.snapshot_log_bytes = 16 << 10;
+  world.options.snapshot_bytes_per_second = 256 << 10;
+  Node& leader = StartGroup(world);
+  const std::string away = FollowerOf(leader);
+  const auto write = [&] { REQUIRE(world.Propose(leader, std::string(10'000, 'x')).ok()); };
+  world.Crash(away);
+  for (int i = 0; i < 200; ++i) write();
+  REQUIRE(leader->status().first_index.value > 100);
+  // Two megabytes take eight seconds, in which half of that is written.
+  Node& back = world.Start(away, kNames);
+  uint64_t most = 0;
+  for (int i = 0; i < 200 && back->status().snapshots_received == 0; ++i) {
+    write();
+    most = std::max(most, leader->status().log_bytes);
+    REQUIRE(most < (2 << 20));
+    world.loop().RunUntil(world.loop().now() + absl::Milliseconds(80));
+  }
+  CHECK(most > world.options.max_log_bytes);
+  REQUIRE(IsLevel(world, away, leader));
+  CHECK(leader->status().snapshots_dropped == 0);
+  // What was held goes as soon as nobody needs it.
+  CHECK(world.Until([&] { return leader->status().log_bytes < (128 << 10); }));
+}
+
 TEST_CASE("a follower that applies slowly takes a bounded part of the log into memory") {
   ThreadWorld world;
   world.options.max_entry_bytes = 1 << 20;
