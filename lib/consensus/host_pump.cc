@@ -92,10 +92,12 @@ void Host::StepArrivals(MonoTime now) {
 void Host::StepMessages(MonoTime now) {
   for (raft::Message& message : taken_.messages) {
     // What is committed is kept in memory until it is applied: a node that applies slowly takes no
-    // more, and learns of commits alone, until it has. The leader finds out where to go on.
+    // more, and learns of commits alone, until it has. The leader finds out where to go on. What is
+    // not committed does not count, its leader bounds it: this node may have to take more of it
+    // before any of it can be committed.
     if (auto* append = std::get_if<raft::AppendRequest>(&message.body);
         append != nullptr && !append->entries.empty() &&
-        core_->unapplied_bytes() > options_.max_unapplied_bytes) {
+        core_->bytes_to_apply() > options_.max_unapplied_bytes) {
       Probe("consensus.applies-slowly");
       append->entries.clear();
       append->quiet = true;

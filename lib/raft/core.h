@@ -91,8 +91,8 @@ class Core {
   const NodeId& leader() const { return leader_; }
   LogIndex commit() const { return commit_; }
   LogIndex applied() const { return applied_; }
-  // Of entries that are in memory because they are not applied yet.
-  size_t unapplied_bytes() const { return log_.WeightAfter(applied_); }
+  // Of entries that are in memory because they are committed and not applied yet.
+  size_t bytes_to_apply() const { return log_.WeightAfter(applied_) - log_.WeightAfter(commit_); }
   LogIndex last() const { return log_.last(); }
   LogIndex durable() const { return writes_.durable(); }
   // The newest in the log, committed or not.

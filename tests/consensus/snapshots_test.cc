@@ -318,6 +318,36 @@ TEST_CASE("a transfer that takes long beside many writes comes to its end, and r
   CHECK(world.Until([&] { return leader->status().log_bytes < (128 << 10); }));
 }
 
+TEST_CASE("followers that take less than their leader go on with what it left them") {
+  VirtualWorld world;
+  world.options.max_entry_bytes = 64 << 10;
+  world.options.max_batch_bytes = 64 << 10;
+  world.options.max_unapplied_bytes = 4 << 20;
+  world.Start("a", kNames);
+  world.options.max_unapplied_bytes = 64 << 10;
+  world.Start("b", kNames);
+  world.Start("c", kNames);
+  REQUIRE(world.Until([&] {
+    Node* leader = world.WaitForLeader(kNames);
+    return leader != nullptr &&
+           (NameOf(*leader) == "a" || world.Wait(leader->Transfer(NodeId("a"))).ok());
+  }));
+  const LogIndex before = world.node("a")->status().last_index;
+  REQUIRE(world.Until([&] { return world.node("b")->status().commit_index == before; }));
+  // They get more than they may hold unapplied, and the leader does not hear that they have.
+  for (const char* name : {"b", "c"}) world.CutOneWay(name, "a", true);
+  for (int i = 0; i < 8; ++i) world.node("a").Propose(std::string(50'000, 'x'));
+  REQUIRE(world.Until([&] {
+    return world.node("b")->status().last_index.value >= before.value + 2 &&
+           world.node("c")->status().last_index.value >= before.value + 2;
+  }));
+  CHECK(world.node("b")->status().commit_index == before);
+  world.Crash("a");
+  Node* leader = world.WaitForLeader({"b", "c"});
+  REQUIRE(leader != nullptr);
+  REQUIRE(world.Propose(*leader, "on").ok());
+}
+
 TEST_CASE("a follower that applies slowly takes a bounded part of the log into memory") {
   ThreadWorld world;
   world.options.max_entry_bytes = 1 << 20;

@@ -423,12 +423,15 @@ class VirtualWorld : public World {
     return true;
   }
   void Cut(const std::string& a, const std::string& b, bool cut) override {
-    for (const auto& pair : {std::pair(NodeId(a), NodeId(b)), std::pair(NodeId(b), NodeId(a))}) {
-      if (cut) {
-        network_.cut.insert(pair);
-      } else {
-        network_.cut.erase(pair);
-      }
+    CutOneWay(a, b, cut);
+    CutOneWay(b, a, cut);
+  }
+  void CutOneWay(const std::string& from, const std::string& to, bool cut) {
+    const std::pair<NodeId, NodeId> pair{from, to};
+    if (cut) {
+      network_.cut.insert(pair);
+    } else {
+      network_.cut.erase(pair);
     }
   }
   // A frame as if `from` had sent it, sealed or not.
