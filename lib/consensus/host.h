@@ -255,7 +255,8 @@ class Host {
   MonoTime deadline_ = MonoTime::Infinite();  // the core's next
   MonoTime timer_at_ = MonoTime::Infinite();  // when timer_ fires; at most deadline_
   TimerId timer_;
-  LogIndex flushed_;    // what the state machine would have after a crash
+  std::map<NodeId, std::string> moved_;  // members that got their address while this node ran
+  LogIndex flushed_;                     // what the state machine would have after a crash
   LogIndex cut_hint_;   // follower: what its leader says that all have; leader: what it said
   LogIndex cut_asked_;  // through here the log is cut, or will be
   uint64_t cuttable_bytes_ = 0;  // as of cut_checked_

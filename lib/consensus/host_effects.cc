@@ -122,14 +122,24 @@ void Host::TellRole(RoleChange told) {
 }
 
 void Host::DoConfiguration(const raft::Configuration& configuration) {
-  configuration_ = configuration;
+  const raft::Configuration before = std::exchange(configuration_, configuration);
   if (parts_.transport == nullptr || configuration.empty()) return;
-  // Those that are given as well: a node that was away knows an old group from its log, and has to
-  // answer a leader that came later.
+  std::erase_if(moved_, [&](const auto& moved) {
+    const raft::Member* member = configuration.Find(moved.first);
+    return member == nullptr || member->address != moved.second;
+  });
+  // Those that are given as well, and rather than what the log says: a node that was away knows an
+  // old group from its log, and has to answer a leader that came later. But a change that is still
+  // to be committed is made now, and whoever gave an address cannot have known of it.
+  const bool is_made_now = !before.empty() && core_->commit() < core_->configuration_index();
   std::map<NodeId, std::string> addresses = options_.peers;
   for (const NodeId& id : configuration.Ids()) {
-    addresses.try_emplace(id, configuration.Find(id)->address);
+    const raft::Member* known = before.Find(id);
+    const std::string& address = configuration.Find(id)->address;
+    if (is_made_now && (known == nullptr || known->address != address)) moved_[id] = address;
+    addresses.try_emplace(id, address);
   }
+  for (const auto& [id, address] : moved_) addresses[id] = address;
   parts_.transport->SetPeers(addresses);
 }
 

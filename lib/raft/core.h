@@ -97,6 +97,7 @@ class Core {
   LogIndex durable() const { return writes_.durable(); }
   // The newest in the log, committed or not.
   const Configuration& configuration() const { return membership_.current(); }
+  LogIndex configuration_index() const { return membership_.current_index(); }
 
   // Until when no other node can have become leader: the leader's lease, 250 ms from the send time
   // of the newest round of heartbeats that a quorum has answered. For ever where this node is the

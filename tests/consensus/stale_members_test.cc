@@ -63,5 +63,41 @@ TEST_CASE("an address that is given counts more than the one in the log") {
   CHECK(world.AddressAt("a", "b") == "b-elsewhere");
 }
 
+TEST_CASE("a member that is added again elsewhere is looked for there") {
+  const std::vector<std::string> names = {"a", "b", "c"};
+  VirtualWorld world;
+  world.StartAll(names);
+  const auto change = [&](const MemberChange& change) {
+    REQUIRE(world.Until([&] {
+      Node* leader = world.WaitForLeader({"a", "b"});
+      return leader != nullptr && world.Wait(leader->ChangeMembers({change})).ok();
+    }));
+  };
+  const auto all_look_at = [&](const std::string& address) {
+    return world.Until([&] {
+      return world.AddressAt("a", "c") == address && world.AddressAt("b", "c") == address;
+    });
+  };
+  REQUIRE(all_look_at("c"));
+  SECTION("after its disk was lost") {
+    world.Crash("c");
+    change({MemberChangeKind::kRemove, NodeId("c"), "", {}});
+    world.WipeDisk("c");
+    world.moved["c"] = "c-elsewhere";
+    world.Start("c", names);
+  }
+  SECTION("as it runs") {}
+  change({MemberChangeKind::kAddVoter, NodeId("c"), "c-elsewhere", {}});
+  CHECK(all_look_at("c-elsewhere"));
+  CHECK(world.Until([&] {
+    const ClusterStatus status = world.node("a")->status();
+    return status.members.size() == 3 && status.members[2].voter;
+  }));
+  // And still after other changes.
+  change({MemberChangeKind::kAddLearner, NodeId("d"), "d", {}});
+  REQUIRE(world.Until([&] { return world.AddressAt("a", "d") == "d"; }));
+  CHECK(all_look_at("c-elsewhere"));
+}
+
 }  // namespace
 }  // namespace scheduled::testing
