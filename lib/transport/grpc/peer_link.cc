@@ -169,15 +169,17 @@ bool PeerLink::Greeted(const pb::PeerGreeting& greeting) {
   if (fits.ok() && greeting.from() != peer_.value) {
     fits = absl::FailedPreconditionError("the node at this address is '" + greeting.from() + "'");
   }
-  std::lock_guard lock(mutex_);
-  if (closed_) return false;
-  if (!fits.ok()) {
-    refusal_ = fits;
-    return false;
+  {
+    std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    if (!fits.ok()) {
+      refusal_ = fits;
+      return false;
+    }
+    open_ = true;
+    backoff_ = kMinBackoff;
+    last_complaint_.clear();
   }
-  open_ = true;
-  backoff_ = kMinBackoff;
-  last_complaint_.clear();
   context_.log.Info("connected to a peer", {{"peer", peer_.value},
                                             {"address", address_},
                                             {"stream", StreamName(kind_)},
@@ -208,38 +210,41 @@ PeerLink::AfterWrite PeerLink::WriteEnded(bool ok, pb::PeerPacket* packet) {
   return AfterWrite::kWriteAgain;
 }
 
+// The log may stand still: whoever sends must not wait for it.
 void PeerLink::StreamEnded(std::shared_ptr<Stream> stream, const absl::Status& status) {
+  bool was_open = false;
+  std::optional<std::string> complaint;
+  {
+    std::lock_guard lock(mutex_);
+    broken_ = true;
+    was_open = std::exchange(open_, false);
+    queue_.Clear();
+    if (!closed_) complaint = NewComplaint(refusal_.ok() ? status : refusal_);
+  }
+  if (complaint) {
+    context_.log.Warn(was_open ? "lost a peer" : "cannot connect to a peer; will try again",
+                      {{"peer", peer_.value},
+                       {"address", address_},
+                       {"stream", StreamName(kind_)},
+                       {"error", *complaint}});
+  }
   std::lock_guard lock(mutex_);
-  const bool refused = !refusal_.ok() || absl::IsFailedPrecondition(status);
   stream_ = nullptr;
   if (!closed_) {
-    Complain(refusal_.ok() ? status : refusal_);
-    if (refused) backoff_ = context_.max_backoff;
+    if (!refusal_.ok() || absl::IsFailedPrecondition(status)) backoff_ = context_.max_backoff;
     DialAfter(backoff_);
     backoff_ = std::min(backoff_ * 2, context_.max_backoff);
   }
-  open_ = false;
-  queue_.Clear();
   // The stream and its channel must not die inside of their own callback.
   context_.alarms->After(absl::ZeroDuration(), [stream = std::move(stream)] {});
   gone_.notify_all();
 }
 
-void PeerLink::Complain(const absl::Status& why) {
-  const std::string text(why.message().data(), why.message().size());
-  if (text == last_complaint_) return;
+std::optional<std::string> PeerLink::NewComplaint(const absl::Status& why) {
+  std::string text(why.message().data(), why.message().size());
+  if (text == last_complaint_) return std::nullopt;
   last_complaint_ = text;
-  if (open_) {
-    context_.log.Warn("lost a peer", {{"peer", peer_.value},
-                                      {"address", address_},
-                                      {"stream", StreamName(kind_)},
-                                      {"error", text}});
-  } else {
-    context_.log.Warn("cannot connect to a peer; will try again", {{"peer", peer_.value},
-                                                                   {"address", address_},
-                                                                   {"stream", StreamName(kind_)},
-                                                                   {"error", text}});
-  }
+  return text;
 }
 
 }  // namespace scheduled::peer

@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -67,7 +68,8 @@ class PeerLink : public std::enable_shared_from_this<PeerLink> {
   AfterWrite WriteEnded(bool ok, pb::PeerPacket* packet);
   void StreamEnded(std::shared_ptr<Stream> stream, const absl::Status& status);
 
-  void Complain(const absl::Status& why);  // mutex_ held
+  // To be logged; nothing if it was the last time. mutex_ held.
+  std::optional<std::string> NewComplaint(const absl::Status& why);
 
   LinkContext& context_;
   const NodeId peer_;
