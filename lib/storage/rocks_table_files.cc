@@ -139,7 +139,7 @@ absl::StatusOr<LogPosition> RocksTableStore::AppliedIn(rocksdb::DB* db, bool dur
 
 absl::Status RocksTableStore::Checkpoint(const std::string& dir) {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   rocksdb::Checkpoint* made = nullptr;
   rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
@@ -172,6 +172,7 @@ absl::StatusOr<std::unique_ptr<rocksdb::DB>> RocksTableStore::TakeIn(
 absl::Status RocksTableStore::InstallFrom(const std::string& dir,
                                           std::optional<LogPosition> must_be) {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
+  std::lock_guard gate(gate_);
   std::unique_lock lock(switch_);
   const std::string old_place = GenerationDir(generation_);
   const std::string place = GenerationDir(generation_ + 1);

@@ -14,9 +14,14 @@ rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.siz
 
 }  // namespace
 
+std::shared_lock<std::shared_mutex> RocksTableStore::HoldDatabase() const {
+  std::lock_guard gate(gate_);
+  return std::shared_lock(switch_);
+}
+
 absl::StatusOr<std::optional<std::string>> RocksTableStore::Get(std::string_view key) const {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   rocksdb::PinnableSlice value;
   const rocksdb::Status status =
       db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), ToSlice(key), &value);
@@ -29,7 +34,7 @@ absl::StatusOr<std::vector<TableRow>> RocksTableStore::Scan(std::string_view fro
                                                             std::string_view to,
                                                             size_t limit) const {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   const rocksdb::Slice upper = ToSlice(to);
   rocksdb::ReadOptions options;
   if (!to.empty()) options.iterate_upper_bound = &upper;
@@ -58,7 +63,7 @@ absl::Status RocksTableStore::Apply(const TableBatch& batch) {
   }
   rocksdb::WriteOptions options;
   options.disableWAL = true;
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   const rocksdb::Status status = db_->Write(options, &batch_);
   batch_.Clear();
   if (!status.ok()) return latch_.Fail(FromRocks(status, "cannot write the tables"));
@@ -67,7 +72,7 @@ absl::Status RocksTableStore::Apply(const TableBatch& batch) {
 
 absl::Status RocksTableStore::Flush() {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   rocksdb::FlushOptions options;
   options.wait = true;
   // Rather a write that waits a little than a flush that waits for writes to end.
@@ -79,14 +84,14 @@ absl::Status RocksTableStore::Flush() {
 
 absl::StatusOr<LogIndex> RocksTableStore::FlushedIndex() const {
   if (absl::Status status = latch_.status(); !status.ok()) return status;
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   absl::StatusOr<LogPosition> flushed = AppliedIn(db_.get(), /*durable=*/true);
   if (!flushed.ok()) return latch_.Fail(flushed.status());
   return flushed->index;
 }
 
 TableStoreFigures RocksTableStore::figures() const {
-  std::shared_lock lock(switch_);
+  const auto hold = HoldDatabase();
   TableStoreFigures figures;
   db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &figures.unflushed_bytes);
   db_->GetIntProperty(rocksdb::DB::Properties::kLiveSstFilesSize, &figures.disk_bytes);

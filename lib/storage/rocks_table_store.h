@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -75,7 +76,12 @@ class RocksTableStore : public TableStore {
   const RocksResources& resources_;
   mutable FailureLatch latch_;
 
-  // Exclusive only while InstallFrom switches.
+  // Shared while db_ is used.
+  std::shared_lock<std::shared_mutex> HoldDatabase() const;
+
+  // Exclusive only while InstallFrom switches; gate_ is taken before it, so that those who read
+  // without a pause do not keep InstallFrom from its turn.
+  mutable std::mutex gate_;
   mutable std::shared_mutex switch_;
   uint64_t generation_ = 0;          // guarded by switch_
   std::unique_ptr<rocksdb::DB> db_;  // the pointer is guarded by switch_; destroyed before latch_
