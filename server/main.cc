@@ -4,6 +4,9 @@
 // handed over, and the exit status is 0. A second signal exits at once. What keeps the server from
 // starting is one sentence on standard error and status 1; so is what stops its node for good, a
 // full disk for one, so that whoever supervises the process sees it.
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -37,6 +40,18 @@ sigset_t BlockSignals() {
 }
 
 void ExitAtOnce(int) { _exit(1); }
+
+// Each connection takes a descriptor, as does each file that the node writes, and it cannot go on
+// without. So there are to be as many as the system grants, and a part of them for clients.
+int MostConnections() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return HttpLimits().connections;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  getrlimit(RLIMIT_NOFILE, &files);
+  const rlim_t most = HttpLimits().connections;
+  return static_cast<int>(std::min(most, files.rlim_cur / 4));
+}
 
 MonoTime MonoNow() {
   const auto since_boot = std::chrono::steady_clock::now().time_since_epoch();
@@ -97,6 +112,7 @@ absl::Status Run(const Config& config, const std::vector<std::string>& unheeded,
                                               : TextLogSink(stderr, config.log_level),
                       .now = MonoNow});
   const LogSink log = repeats.Sink();
+  const int most_connections = MostConnections();  // before the tables are opened: they ask, too
   for (const std::string& sentence : unheeded) log(LogLevel::kWarn, sentence, {});
   absl::StatusOr<std::unique_ptr<Executor>> webhooks = Webhooks(config);
   if (!webhooks.ok()) return webhooks.status();
@@ -107,18 +123,22 @@ absl::Status Run(const Config& config, const std::vector<std::string>& unheeded,
     return known;
   }
 
+  HttpLimits clients;
+  clients.connections = most_connections;
+  HttpLimits scrapers;
+  scrapers.connections = std::max(1, most_connections / 16);
   // Metrics first: from the moment that the API listens, nothing may fail any more.
   MetricsHandler metrics_handler(scheduler->get());
   std::unique_ptr<HttpServer> metrics;
   if (config.metrics_port != 0) {
     absl::StatusOr<std::unique_ptr<HttpServer>> started =
-        HttpServer::Start(config.http_host, config.metrics_port, &metrics_handler);
+        HttpServer::Start(config.http_host, config.metrics_port, &metrics_handler, scrapers);
     if (!started.ok()) return started.status();
     metrics = *std::move(started);
   }
   Api api(scheduler->get(), {.cors_origins = config.cors_origins, .max_jobs = config.max_jobs});
   absl::StatusOr<std::unique_ptr<HttpServer>> http =
-      HttpServer::Start(config.http_host, config.http_port, &api);
+      HttpServer::Start(config.http_host, config.http_port, &api, clients);
   if (!http.ok()) return http.status();
   log(LogLevel::kInfo, "serving",
       std::vector<LogField>{{"node", config.node_id.value},

@@ -1,6 +1,10 @@
 // See rocks_options.h.
 #include "storage/rocks_options.h"
 
+#include <sys/resource.h>
+
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/convenience.h"
@@ -42,6 +46,16 @@ rocksdb::CompressionType TableCompression() {
   return rocksdb::kNoCompression;
 }
 
+// How many files of one database stay open; -1: all there are. A process that may open no more can
+// not write its tables either, so they take no more than a part of what it may.
+int MaxOpenFiles() {
+  constexpr rlim_t kFewest = 64;
+  constexpr rlim_t kPlenty = 65'536;  // a fourth of it: a terabyte of tables
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kPlenty) return -1;
+  return static_cast<int>(std::max(kFewest, files.rlim_cur / 4));
+}
+
 }  // namespace
 
 RocksResources::RocksResources(const RocksLimits& limits, rocksdb::Env* env)
@@ -72,6 +86,7 @@ rocksdb::Options RocksResources::CommonOptions(FailureLatch* latch) const {
   options.avoid_flush_during_shutdown = true;
   options.allow_concurrent_memtable_write = false;  // one writer
   options.max_background_jobs = 2;
+  options.max_open_files = MaxOpenFiles();
   // Written out bit by bit, so that a sync of the log does not stand behind 64 MiB of a table file.
   options.bytes_per_sync = kMiB;
   options.compaction_readahead_size = 2 * kMiB;

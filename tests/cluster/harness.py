@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -78,9 +79,14 @@ class Node:
             self.arguments += ["--peers", peers, "--raft-port", str(raft_port)]
         self.process = None
 
-    def start(self, wait=True):
+    def start(self, wait=True, descriptors=None):
+        """With `descriptors`, the process may open no more than so many."""
+        def limit():
+            if descriptors:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([self.binary, *self.arguments], stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.binary, *self.arguments], stdout=log, stderr=log,
+                                            preexec_fn=limit)
         if wait:
             self.wait_ready()
 

@@ -3,6 +3,7 @@
 requests are served all the while. Usage: hostile.py BINARY [MEMORY_LIMIT_MIB, 0 for none]
 """
 
+import http.client
 import json
 import socket
 import sys
@@ -131,7 +132,33 @@ def huge_bodies(node):
     return threads
 
 
+def crowd(binary):
+    """More clients that stay than the process may open descriptors, and tables that need new files."""
+    cluster = harness.Cluster(binary, size=1)
+    node = cluster.nodes[0]
+    node.start(descriptors=256)
+    sockets = []
+    try:
+        busy = http.client.HTTPConnection("127.0.0.1", node.http_port, timeout=30)
+        busy.connect()
+        for _ in range(300):
+            sockets.append(socket.create_connection(("127.0.0.1", node.http_port)))
+        for _ in range(48):
+            busy.request("POST", "/jobs", json.dumps({"delay": "1h", "payload": {"x": "x" * 900_000}}))
+            answer = busy.getresponse()
+            sentence = answer.read()
+            check(answer.status == 200, f"a create was answered {answer.status} {sentence!r}")
+        for sock in sockets:
+            sock.close()
+        harness.wait_until(lambda: node.call("GET", "/health", quiet=True)[0] == 200,
+                           "the node serves others once they have left")
+        print("300 clients stayed at a process that may open 256 files, and it went on")
+    finally:
+        cluster.close()
+
+
 def main():
+    crowd(sys.argv[1])
     limit = int(sys.argv[2]) if len(sys.argv) > 2 else 64
     cluster = harness.Cluster(sys.argv[1], size=1)
     node = cluster.nodes[0]
