@@ -290,6 +290,8 @@ void JobHistory::CheckAgain(const JobRecord& job, const Delivery& now) {
 }
 
 // An occurrence begins only when those before it are over, as far as one and the same leader knows.
+// That is decided when it is claimed first: one that starts late, after a newer one, was claimed by
+// an earlier leader, and the newer one could not wait for what nobody knows to have started.
 void JobHistory::CheckOverlap(const JobRecord& job, const Delivery& now) const {
   if (job.job.type != JobType::kRecurring || job.disturbed) return;
   std::map<std::string_view, const Delivery*> others;  // by run: the last delivery
@@ -298,7 +300,8 @@ void JobHistory::CheckOverlap(const JobRecord& job, const Delivery& now) const {
     others[each.run_id] = &each;
   }
   for (const auto& [run, last] : others) {
-    if (last->terms != now.terms || world_.MayHaveLost(last->start)) continue;
+    if (last->terms != now.terms || now.due < last->due) continue;
+    if (world_.MayHaveLost(last->start)) continue;
     const MonoTime up = last->time_up - (last->time_up - last->start) / 50;
     const bool runs = last->end == MonoTime::Infinite() && now.start < up;
     Require(!runs && !last->uncounted, [&] {
