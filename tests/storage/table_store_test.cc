@@ -295,10 +295,10 @@ TEST_CASE("readers on other threads see each batch whole, through installs too")
   for (int i = 0; i < 4; ++i) readers.emplace_back(read);
   const std::string copy = world.directory.path() + "/copy";
   uint64_t index = 2;
-  for (; index < 500 || (reads < 20 && index < 20'000); ++index) {
+  for (; index < 200 || (reads < 20 && index < 20'000); ++index) {
     const std::string value = std::to_string(index);
     world.Apply(index, {{"a", value}, {"b", value}, {"c", value}});
-    if (index % 100 == 0) {
+    if (index % 50 == 0) {
       REQUIRE(world.store->Checkpoint(copy).ok());
       REQUIRE(world.store->InstallFrom(copy, std::nullopt).ok());
     }
