@@ -2,6 +2,7 @@
 // input may crash it; it is read or refused, and what was read is read again just so.
 //
 // Input: the records, each ended by the byte 0xff: 1 byte is the kind, then the record's bytes.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
