@@ -37,6 +37,21 @@ void PutCall(std::string* out, const WriteCall& call) {
       call.forwarded ? 1 : 0);
 }
 
+void PutSorted(std::string* out, std::vector<std::string> texts) {
+  std::sort(texts.begin(), texts.end());
+  for (const std::string& text : texts) PutBytes(out, text);
+  Put(out, "|");
+}
+
+void PutCopies(std::string* out, const RequestCopies& copies) {
+  PutSorted(out, {copies.under_way_.begin(), copies.under_way_.end()});
+  for (const auto& [until, id] : copies.oldest_) {
+    Put(out, until.nanos);
+    PutBytes(out, id);
+    PutBytes(out, copies.refusals_.find(id)->second.SerializeAsString());
+  }
+}
+
 void PutKey(std::string* out, const RunKey& key) {
   Put(out, key.job_id.value, key.run.value, key.token.value);
 }
@@ -86,6 +101,7 @@ void SoftState::AppendForwarding(const Forwarding& forwarding, std::string* out)
     PutCall(out, *sent.call);
     Put(out, sent.at.nanos, sent.to.value, sent.again ? 1 : 0, sent.refused ? 1 : 0);
   }
+  PutCopies(out, forwarding.copies_);
 }
 
 void SoftState::AppendBook(const RunBook& book, std::string* out) {
@@ -99,7 +115,7 @@ void SoftState::AppendBook(const RunBook& book, std::string* out) {
         entry.start.job != nullptr ? 1 : 0, entry.session.value, entry.queue,
         static_cast<int>(entry.state), entry.withdrawn_by_command ? 1 : 0,
         entry.withdrawn_by_session ? 1 : 0, entry.placed_here ? 1 : 0, entry.told_to_stop ? 1 : 0,
-        entry.known_taken ? 1 : 0, entry.start_number);
+        entry.stops ? 1 : 0, entry.known_taken ? 1 : 0, entry.start_number);
   }
   for (const auto& [queue, used] : book.used_) Put(out, queue, used);
 }
@@ -117,6 +133,7 @@ bool SoftState::AppendDispatcher(const Dispatcher& dispatcher, std::string* out)
   const Claimer& claimer = *dispatcher.claimer_;
   for (const auto& [queue, ready] : claimer.heads_) Put(out, queue, ready);
   Put(out, claimer.taking_ ? 1 : 0, claimer.stopped_ ? 1 : 0, claimer.not_before_.nanos);
+  PutSorted(out, {claimer.finished_.begin(), claimer.finished_.end()});
   return !dispatcher.waiting_.empty();
 }
 
