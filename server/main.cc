@@ -42,8 +42,8 @@ sigset_t BlockSignals() {
 void ExitAtOnce(int) { _exit(1); }
 
 // Each connection takes a descriptor, as does each file that the node writes, and it cannot go on
-// without. So there are to be as many as the system grants, and a part of them for clients.
-int MostConnections() {
+// without: it takes as many as the system grants. Returns how many connections clients may have.
+int TakeDescriptors() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) != 0) return HttpLimits().connections;
   files.rlim_cur = files.rlim_max;
@@ -112,7 +112,7 @@ absl::Status Run(const Config& config, const std::vector<std::string>& unheeded,
                                               : TextLogSink(stderr, config.log_level),
                       .now = MonoNow});
   const LogSink log = repeats.Sink();
-  const int most_connections = MostConnections();  // before the tables are opened: they ask, too
+  const int most_connections = TakeDescriptors();  // before the tables are opened: they ask, too
   for (const std::string& sentence : unheeded) log(LogLevel::kWarn, sentence, {});
   absl::StatusOr<std::unique_ptr<Executor>> webhooks = Webhooks(config);
   if (!webhooks.ok()) return webhooks.status();

@@ -36,7 +36,7 @@ struct ClusterStatus {
   LogIndex applied_index;
   LogIndex first_index;  // of the log on this node; what came before is in the tables alone
   LogIndex last_index;
-  uint64_t log_bytes = 0;  // that cannot be cut yet; see RaftOptions::max_log_bytes
+  uint64_t log_bytes = 0;  // that is not cut yet; see RaftOptions::max_log_bytes
   // Since this node started: snapshots that peers have installed, that came to nothing on their
   // way to a peer, and that were installed here.
   uint64_t snapshots_sent = 0;

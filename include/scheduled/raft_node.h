@@ -115,7 +115,7 @@ enum class MemberChangeKind : uint8_t {
 struct MemberChange {
   MemberChangeKind kind = MemberChangeKind::kAddVoter;
   NodeId id;
-  std::string address;  // not for kRemove
+  std::string address;  // not for kRemove; the others look for it there, whatever they were given
   NodeId replaces;      // kReplace alone
 };
 

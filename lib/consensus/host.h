@@ -235,9 +235,10 @@ class Host {
   Inbox taken_;
   Ledger ledger_;
   raft::Configuration configuration_;
-  std::optional<Bootstrap> bootstrap_;  // while this node has no data, in a group of several
-  bool founding_ = false;               // entry 1 is being written: nothing is taken meanwhile
-  raft::Recovered founded_;             // while founding_: what the core begins anew with
+  std::map<NodeId, std::string> moved_;  // members that got their address while this node ran
+  std::optional<Bootstrap> bootstrap_;   // while this node has no data, in a group of several
+  bool founding_ = false;                // entry 1 is being written: nothing is taken meanwhile
+  raft::Recovered founded_;              // while founding_: what the core begins anew with
   bool shut_ = false;
   bool leading_ = false;
   raft::IoSeq handed_out_;  // writes
@@ -255,8 +256,7 @@ class Host {
   MonoTime deadline_ = MonoTime::Infinite();  // the core's next
   MonoTime timer_at_ = MonoTime::Infinite();  // when timer_ fires; at most deadline_
   TimerId timer_;
-  std::map<NodeId, std::string> moved_;  // members that got their address while this node ran
-  LogIndex flushed_;                     // what the state machine would have after a crash
+  LogIndex flushed_;    // what the state machine would have after a crash
   LogIndex cut_hint_;   // follower: what its leader says that all have; leader: what it said
   LogIndex cut_asked_;  // through here the log is cut, or will be
   uint64_t cuttable_bytes_ = 0;  // as of cut_checked_

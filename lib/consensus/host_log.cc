@@ -22,7 +22,7 @@ LogIndex Host::CutPoint() {
   const LogIndex safe = std::min(flushed_, core.applied);
   const LogIndex shared = SharedPoint(core);
   const LogIndex compacted = CompactionPoint();
-  const LogIndex hold = snapshots_.enabled() ? snapshots_.Hold(core, sizes_) : compacted;
+  const LogIndex hold = snapshots_.Hold(core, sizes_);
   cuttable_bytes_ = sizes_.BytesThrough(std::min(safe, std::max(shared, compacted)));
   return std::min(safe, std::max(shared, std::min(compacted, hold)));
 }

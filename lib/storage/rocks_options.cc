@@ -46,8 +46,8 @@ rocksdb::CompressionType TableCompression() {
   return rocksdb::kNoCompression;
 }
 
-// How many files of one database stay open; -1: all there are. A process that may open no more can
-// not write its tables either, so they take no more than a part of what it may.
+// How many files of one database stay open; -1: all there are. A process that can open no more
+// cannot write its tables either, so each database keeps to a part of what the process may open.
 int MaxOpenFiles() {
   constexpr rlim_t kFewest = 64;
   constexpr rlim_t kPlenty = 65'536;  // a fourth of it: a terabyte of tables
